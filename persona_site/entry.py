@@ -1,0 +1,68 @@
+"""The way in: a link with a one-time token becomes a session of the owner, as Jupyter does it."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth import get_user_model, login
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods
+
+from persona_site.models import EntryToken
+
+TOKEN_LIFE = timedelta(hours=12)
+OWNER = "owner"
+
+
+def owner_get() -> User:
+    """The person to whom this installation belongs; made without a password on first use."""
+    owner, _ = get_user_model().objects.get_or_create(username=OWNER, defaults={"is_active": True})
+    return owner
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def entry_link() -> str:
+    """A new link that works once, within 12 hours. Only the token's SHA-256 is stored."""
+    token = secrets.token_urlsafe(32)
+    EntryToken.objects.filter(expires_at__lt=timezone.now()).delete()
+    EntryToken.objects.create(digest=_digest(token), owner=owner_get(), expires_at=timezone.now() + TOKEN_LIFE)
+    return f"http://{settings.HOST}:{settings.PORT}/open/?token={token}"
+
+
+@never_cache
+@require_http_methods(["GET"])
+def open_view(request: HttpRequest) -> HttpResponse:
+    """Turns the token into a session. A used token still opens for somebody who is inside already."""
+    digest = _digest(request.GET.get("token", ""))
+    token = EntryToken.objects.filter(digest=digest, expires_at__gte=timezone.now()).select_related("owner").first()
+    if token and EntryToken.objects.filter(pk=token.pk).delete()[0]:
+        login(request, token.owner, backend="django.contrib.auth.backends.ModelBackend")
+        return redirect("home")
+    if request.user.is_authenticated:
+        return redirect("home")
+    return render(request, "locked.html", {"used": True}, status=403)
+
+
+@never_cache
+@require_GET
+def locked_view(request: HttpRequest) -> HttpResponse:
+    """What anybody sees who comes without a session."""
+    return render(request, "locked.html", status=403)
+
+
+@require_GET
+def health_view(request: HttpRequest) -> HttpResponse:
+    """200 as soon as requests are answered."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+for _view in (open_view, locked_view, health_view):
+    _view.login_required = False  # type: ignore[attr-defined]

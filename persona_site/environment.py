@@ -1,0 +1,58 @@
+"""Every environment variable of the product: typed, read once, from the environment or from `.env`.
+
+docs/settings.md lists the same names; a test keeps the two together.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Environment(BaseSettings):
+    model_config = SettingsConfigDict(env_file=ROOT / ".env", extra="ignore")
+
+    DATA_DIR: Path = Field(ROOT / "var", description="Folder with all state: database, broker, weights, personas, logs")
+    HOST: Literal["127.0.0.1", "localhost"] = Field("127.0.0.1", description="Address the web server listens on")
+    PORT: int = Field(8765, ge=1, le=65535, description="Port of the web server")
+    ENGINE_PORT: int = Field(8766, ge=1, le=65535, description="Port of the local model server")
+    ENGINE_URL: str = Field("", description="Address of a model server elsewhere; empty: the local one")
+    BASE_MODEL: str = Field(
+        "smollm2-135m-instruct", description="Base model: the bundled one, a folder or a hub name"
+    )
+    REDIS_URL: str = Field("", description="Broker; empty: the embedded Valkey over a Unix socket")
+    DATABASE_URL: str = Field("", description="postgresql://user:password@host:port/name; empty: SQLite in DATA_DIR")
+    DEBUG: bool = Field(False, description="Django's debug pages, for developers only")
+    ALLOWED_HOSTS: str = Field("127.0.0.1,localhost", description="Host names that the web server answers to")
+    LANGUAGE_CODE: Literal["en", "ru"] = Field("en", description="Language where the browser asks for neither")
+    TIME_ZONE: str = Field("UTC", description="Time zone of the server")
+    LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged")
+    TRAINING_THREADS: int = Field(0, ge=0, description="Threads of a training; 0: as many as there are cores")
+    TRAINING_MEMORY_GB: float = Field(4.0, gt=0, description="Memory limit of a training, in GB")
+    SILENCE_MINUTES: int = Field(10, ge=1, description="Minutes of silence after which a dialogue starts afresh")
+
+    @field_validator("DATA_DIR")
+    @classmethod
+    def absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def engine_url(self) -> str:
+        """Base address of the model server, without a slash at the end."""
+        return (self.ENGINE_URL or f"http://127.0.0.1:{self.ENGINE_PORT}").rstrip("/")
+
+    @property
+    def valkey_socket(self) -> Path:
+        return self.DATA_DIR / "run" / "valkey.sock"
+
+
+def read_environment() -> Environment:
+    """The settings, or SystemExit with one sentence a wrong variable."""
+    try:
+        return Environment()  # type: ignore[call-arg]
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SystemExit(f"A setting is wrong. {faults}. See docs/settings.md.") from None

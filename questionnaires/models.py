@@ -1,0 +1,157 @@
+"""Personas, the question bank, and answers with every text that they ever had."""
+
+from typing import Any
+
+from django.db import models
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from questionnaires.owned import Owned
+
+
+class Persona(Owned):
+    """A person, or the fictional demo person, whose answers a model learns from."""
+
+    name = models.CharField(max_length=80)
+    language = models.CharField(max_length=8, default="en")
+    is_demo = models.BooleanField(default=False)  # fictional and read-only
+    current_question = models.ForeignKey("Question", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        ordering = ["is_demo", "created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["owner"], condition=models.Q(is_demo=True), name="one_demo_an_owner")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Topic(models.Model):
+    """A chapter of the question bank. Texts: {"en": ..., "ru": ...}."""
+
+    slug = models.SlugField(primary_key=True)
+    title = models.JSONField(default=dict)
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position"]
+
+    def __str__(self) -> str:
+        return localised(self.title)
+
+
+class Question(models.Model):
+    """A question of the bank, or a persona's own one (then `persona` is set and `topic` may be empty).
+
+    `texts` maps a language to {"text", "wordings": [str, str], "hint", "follow_up"}; an own question has only the
+    language it was written in.
+    """
+
+    slug = models.SlugField(max_length=120, unique=True)
+    topic = models.ForeignKey(Topic, null=True, blank=True, on_delete=models.PROTECT, related_name="questions")
+    persona = models.ForeignKey(Persona, null=True, blank=True, on_delete=models.CASCADE, related_name="own_questions")
+    texts = models.JSONField(default=dict)
+    position = models.PositiveIntegerField(default=0)  # within its topic, or among the own ones
+    retired = models.BooleanField(default=False)  # left the bank; kept because somebody answered it
+
+    class Meta:
+        ordering = ["topic__position", "position", "pk"]
+
+    def __str__(self) -> str:
+        return self.text
+
+    def in_language(self, language: str | None = None) -> dict[str, Any]:
+        """The texts in `language`, in English, or in the only language there is."""
+        texts: dict[str, dict[str, Any]] = self.texts
+        return texts.get((language or get_language() or "en")[:2]) or texts.get("en") or next(iter(texts.values()))
+
+    @property
+    def text(self) -> str:
+        return str(self.in_language()["text"])
+
+    @property
+    def hint(self) -> str:
+        return str(self.in_language().get("hint", ""))
+
+    @property
+    def follow_up(self) -> str:
+        return str(self.in_language().get("follow_up", ""))
+
+
+class Questionnaire(models.Model):
+    """An ordered selection from the bank."""
+
+    slug = models.SlugField(primary_key=True)
+    title = models.JSONField(default=dict)
+    questions: "models.ManyToManyField[Question, QuestionnaireItem]" = models.ManyToManyField(
+        Question, through="QuestionnaireItem", related_name="questionnaires"
+    )
+
+    def __str__(self) -> str:
+        return localised(self.title)
+
+
+class QuestionnaireItem(models.Model):
+    """A question's place in a questionnaire."""
+
+    questionnaire = models.ForeignKey(Questionnaire, on_delete=models.CASCADE, related_name="items")
+    question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="+")
+    position = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["questionnaire", "question"], name="a_question_once")]
+
+    def __str__(self) -> str:
+        return f"{self.position}. {self.question}"
+
+
+class Answer(Owned):
+    """What a persona answered to a question. Four kinds of silence are kept apart from an answer."""
+
+    class State(models.TextChoices):
+        OPEN = "open", _("open")
+        ANSWERED = "answered", _("answered")
+        SKIPPED = "skipped", _("skipped")
+        REFUSED = "refused", _("rather not say")
+        LATER = "later", _("later")
+
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="answers")
+    question = models.ForeignKey(Question, on_delete=models.PROTECT, related_name="answers")
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    text = models.TextField(blank=True, default="")
+    revision = models.PositiveIntegerField(default=0)
+    source = models.CharField(max_length=20, default="typed")  # typed, imported, demo
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["question__topic__position", "question__position"]
+        constraints = [models.UniqueConstraint(fields=["persona", "question"], name="one_answer_a_question")]
+
+    def __str__(self) -> str:
+        return f"{self.question}: {self.state}"
+
+
+class AnswerRevision(Owned):
+    """Append-only: each text that reached the server, a conflicting one included, and the reply it got."""
+
+    answer = models.ForeignKey(Answer, on_delete=models.CASCADE, related_name="revisions")
+    revision = models.PositiveIntegerField()
+    operation_id = models.CharField(max_length=64)  # of the save, chosen by the client
+    text = models.TextField(blank=True, default="")
+    state = models.CharField(max_length=10, choices=Answer.State, default=Answer.State.OPEN)
+    source = models.CharField(max_length=20, default="typed")
+    conflict = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["created_at"]
+        constraints = [models.UniqueConstraint(fields=["answer", "operation_id"], name="an_operation_once")]
+
+    def __str__(self) -> str:
+        return f"{self.answer_id} r{self.revision}"
+
+
+def localised(texts: dict[str, str]) -> str:
+    """The text in the active language, or in English."""
+    return texts.get((get_language() or "en")[:2]) or texts.get("en", "")

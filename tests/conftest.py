@@ -1,0 +1,45 @@
+"""The people of the tests: an owner, a stranger, and a persona with answers."""
+
+import os
+import tempfile
+
+os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="persona-tests-"))
+
+import pytest
+from django.test import Client
+
+
+@pytest.fixture
+def owner(db):
+    from persona_site.entry import owner_get
+
+    return owner_get()
+
+
+@pytest.fixture
+def stranger(db, django_user_model):
+    return django_user_model.objects.create_user("stranger")
+
+
+@pytest.fixture
+def client_of():
+    """A browser that somebody is logged in with."""
+
+    def make(user) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def visitor(owner, client_of) -> Client:
+    return client_of(owner)
+
+
+@pytest.fixture
+def persona(owner):
+    from questionnaires.models import Persona
+
+    return Persona.objects.create(owner=owner, name="Ada", language="en")

@@ -1,0 +1,118 @@
+"""Runs, what happened in them, and the versions that they published."""
+
+from pathlib import Path
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from questionnaires.models import Persona
+from questionnaires.owned import Owned
+
+
+class TrainingRun(Owned):
+    """A training job. This row is the truth about it; Celery is only the doorbell."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        PREPARING = "preparing", _("preparing")
+        TRAINING = "training", _("training")
+        EVALUATING = "evaluating", _("checking")
+        READY = "ready", _("ready")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+
+    ACTIVE = [State.QUEUED, State.PREPARING, State.TRAINING, State.EVALUATING]
+
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="runs")
+    state = models.CharField(max_length=12, choices=State, default=State.QUEUED)
+    recipe = models.CharField(max_length=12, default="quick")  # quick, thorough
+    format = models.CharField(max_length=8, default="chat")  # renderer: marker, chat
+    base_model = models.CharField(max_length=200)
+    items = models.PositiveIntegerField(default=0)  # answers in the frozen data set
+    data_hash = models.CharField(max_length=64, blank=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    fence = models.PositiveIntegerField(default=0)  # grows with each claim; a write with an old fence does nothing
+    lease_until = models.DateTimeField(null=True)
+    last_enqueued_at = models.DateTimeField(null=True)
+    cancel_requested = models.BooleanField(default=False)
+    step = models.PositiveIntegerField(default=0)
+    total_steps = models.PositiveIntegerField(default=0)
+    seconds_left = models.FloatField(null=True)
+    error = models.TextField(blank=True)  # one sentence for the person
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["persona"],
+                condition=models.Q(state__in=["queued", "preparing", "training", "evaluating"]),
+                name="one_active_run_a_persona",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.persona} {self.created_at:%F %T}: {self.state}"
+
+    @property
+    def folder(self) -> Path:
+        """The engine's job folder."""
+        return Path(settings.RUNS_DIR) / str(self.pk)
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in self.ACTIVE
+
+    @property
+    def percent(self) -> int:
+        """How far it is, 0 to 100."""
+        if self.state == self.State.READY:
+            return 100
+        return min(99, round(100 * self.step / self.total_steps)) if self.total_steps else 0
+
+
+class RunEvent(Owned):
+    """A line of the trainer's progress, in order. `data` is the line as docs/architecture.md describes it."""
+
+    run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="events")
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=20)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["run", "number"], name="an_event_once")]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.kind}"
+
+
+class PersonaModel(Owned):
+    """A version of a persona: an adapter that can be chatted with. `pk` is the engine's model name."""
+
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="versions")
+    run = models.OneToOneField(TrainingRun, null=True, on_delete=models.SET_NULL, related_name="version")
+    number = models.PositiveIntegerField()
+    name = models.CharField(max_length=120)  # with suffix and time
+    base_model = models.CharField(max_length=200)
+    format = models.CharField(max_length=8)  # the renderer it was trained with; chat uses the same one
+    spoken_name = models.CharField(max_length=80)  # the name in the system prompt, frozen with the run
+    data_hash = models.CharField(max_length=64)
+    figures = models.JSONField(default=dict)  # the engine's result.json
+    is_current = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["persona", "number"], name="a_version_number_once"),
+            models.UniqueConstraint(fields=["persona"], condition=models.Q(is_current=True), name="one_current_version"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def folder(self) -> Path:
+        return Path(settings.MODELS_DIR) / str(self.pk)
