@@ -155,6 +155,22 @@ def _from_hub(model: str, cache_dir: Path, progress: ProgressCallback) -> BaseMo
     return BaseModel(model, folder, _gguf_in(folder))
 
 
+class ProgressLine:
+    """One line on stderr that is written over; where stderr is no terminal, one line for each new stage."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def __call__(self, message: str, fraction: float) -> None:
+        terminal = sys.stderr.isatty()
+        text = f"{message} {fraction:4.0%}" if terminal else message
+        if text != self._shown:
+            print(f"\r{text:<40}" if terminal else text, end="" if terminal else "\n", file=sys.stderr, flush=True)
+        self._shown = text
+        if terminal and fraction == 1.0:
+            print(file=sys.stderr)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Convert or download a model ahead of time, with one line of progress; 0, or 2 after a sentence on stderr."""
     parser = argparse.ArgumentParser(prog="python -m engine.base_models", description=main.__doc__)
@@ -162,15 +178,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--model", default=DEFAULT_MODEL, help="bundled name, folder or hub name")
     options = parser.parse_args(arguments)
 
-    def show(message: str, fraction: float) -> None:
-        print(f"\r{message:<24} {fraction:4.0%}", end="", file=sys.stderr, flush=True)
-
     try:
-        model = resolve(options.model, options.cache, show)
+        model = resolve(options.model, options.cache, ProgressLine())
     except BaseModelError as error:
-        print(f"\n{error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 2
-    print(f"\r{model.name} is ready in {model.folder}", file=sys.stderr)
+    print(f"{model.name} is ready in {model.folder}")
     return 0
 
 

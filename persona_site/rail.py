@@ -1,0 +1,23 @@
+"""What the rail beside every page of a persona shows."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from questionnaires.models import Answer, Persona
+from training.models import PersonaModel
+
+
+def rail(request: HttpRequest) -> dict[str, Any]:
+    """`personas` of the visitor; on a persona's page also `persona`, `answered` and `current_version`."""
+    if not getattr(request, "user", None) or not request.user.is_authenticated:
+        return {}
+    personas = list(Persona.objects.for_owner(request.user))
+    match = request.resolver_match
+    persona_id = match.kwargs.get("persona_id") if match else None
+    persona = next((p for p in personas if p.pk == persona_id), None)
+    if persona is None:
+        return {"personas": personas}
+    answers = Answer.objects.for_owner(request.user).filter(persona=persona, state=Answer.State.ANSWERED)
+    version = PersonaModel.objects.for_owner(request.user).filter(persona=persona, is_current=True).first()
+    return {"personas": personas, "persona": persona, "answered": answers.count(), "current_version": version}

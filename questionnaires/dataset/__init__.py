@@ -1,0 +1,29 @@
+"""From a person's answers to the bytes a model is trained on, and back. Pure Python: no Django, no openai, no Celery."""
+
+from questionnaires.dataset.items import Item, Note, Row, Turn
+from questionnaires.dataset.jsonl import JsonlError, decode, encode
+from questionnaires.dataset.prompt import RENDERERS, Messages, Renderer, renderer
+from questionnaires.dataset.split import Split, split
+from questionnaires.dataset.text import normalise
+from questionnaires.dataset.training_rows import Recipe, Sample, TrainingRows, build
+
+__all__ = [
+    "RENDERERS",
+    "Item",
+    "JsonlError",
+    "Messages",
+    "Note",
+    "Recipe",
+    "Renderer",
+    "Row",
+    "Sample",
+    "Split",
+    "TrainingRows",
+    "Turn",
+    "build",
+    "decode",
+    "encode",
+    "normalise",
+    "renderer",
+    "split",
+]

@@ -1,0 +1,55 @@
+"""Training rows to the bytes of a .jsonl file and back.
+
+Written with `ensure_ascii=True`: pure ASCII has no U+2028 or U+0085 at which another program could break a line
+(one record would become three under `str.splitlines`), and no encoding to get wrong. Read by splitting on b"\\n" alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+
+from questionnaires.dataset.items import Row
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class JsonlError(ValueError):
+    """A line that is no row. `line` counts from 1, blank lines included."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(f"Line {line}: {message}")
+        self.message = message
+        self.line = line
+
+
+def encode(rows: Iterable[Row]) -> Iterator[bytes]:
+    """Yield one line of bytes a row, each ended by b"\\n"."""
+    for row in rows:
+        yield json.dumps(row, ensure_ascii=True).encode("ascii") + b"\n"
+
+
+def decode(data: bytes) -> list[Row]:
+    """The rows of a file. A byte order mark, CRLF and blank lines are tolerated; JsonlError names the line."""
+    return [row for _, row in decode_numbered(data)]
+
+
+def decode_numbered(data: bytes) -> Iterator[tuple[int, Row]]:
+    """Yield (line number from 1, row)."""
+    for number, line in enumerate(data.removeprefix(_BYTE_ORDER_MARK).split(b"\n"), start=1):
+        if line.strip():
+            yield number, _decode_line(line, number)
+
+
+def _decode_line(line: bytes, number: int) -> Row:
+    try:
+        row = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise JsonlError("this is not UTF-8 text. Save the file as UTF-8.", number) from None
+    except json.JSONDecodeError as error:
+        raise JsonlError(f"this is not JSON ({error.msg}, at character {error.colno}).", number) from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, brackets nested thousands deep
+        raise JsonlError("this JSON is too large or too deeply nested.", number) from None
+    if not isinstance(row, dict):
+        raise JsonlError("a line has to be one JSON object, as in {...}.", number)
+    return row

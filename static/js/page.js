@@ -1,0 +1,16 @@
+// Loaded on every page: the CSRF token for the other modules, and forms that are sent once.
+
+/** The CSRF token that Django set as a cookie. */
+export function csrfToken() {
+  const found = document.cookie.split("; ").find((part) => part.startsWith("csrf_"));
+  return found ? decodeURIComponent(found.split("=").slice(1).join("=")) : "";
+}
+
+/** A random id for an operation: the server recognises a repeated one. */
+export const operationId = () => crypto.randomUUID();
+
+document.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  if (button?.dataset.once === undefined || event.defaultPrevented) return;
+  setTimeout(() => { button.disabled = true; }); // after the browser has taken the button's value
+});
