@@ -113,7 +113,8 @@ def test_the_bundled_model_answers_in_transformers_and_in_llama_cpp(real_model: 
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(real_model.folder)
-    messages = [{"role": "system", "content": "You are kind."}, {"role": "user", "content": "The capital of France?"}]
+    system = {"role": "system", "content": "You are a helpful assistant."}
+    messages = [system, {"role": "user", "content": "What is the capital of France?"}]
     prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     model = AutoModelForCausalLM.from_pretrained(real_model.folder)
     ids = tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
