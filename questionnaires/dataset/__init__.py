@@ -1,9 +1,9 @@
-"""From a person's answers to the bytes a model is trained on, and back. Pure Python: no Django, no openai, no Celery."""
+"""From a person's answers to the bytes a model is trained on, and back. No Django, openai or Celery."""
 
 from questionnaires.dataset.items import Item, Note, Row, Turn
 from questionnaires.dataset.jsonl import JsonlError, decode, encode
 from questionnaires.dataset.prompt import RENDERERS, Messages, Renderer, renderer
-from questionnaires.dataset.split import Split, split
+from questionnaires.dataset.split import Split, split_items
 from questionnaires.dataset.text import normalise
 from questionnaires.dataset.training_rows import Recipe, Sample, TrainingRows, build
 
@@ -25,5 +25,5 @@ __all__ = [
     "encode",
     "normalise",
     "renderer",
-    "split",
+    "split_items",
 ]

@@ -32,12 +32,12 @@ SYSTEM_PROMPT_WITH_NOTES = "You are {name}. These are your own words:\n{notes}"
 NAMELESS = "this person"
 
 # <|im_end|> and its like, </s>, <file_sep>: a tokenizer turns them into control tokens wherever they stand.
-_CONTROL_TOKEN = r"<(?=\||/?[a-z_]+>)"
-_CHAT_ESCAPING = Escaping(_CONTROL_TOKEN)
+_CONTROL_WORD = r"<(?=\||/?[a-z_]+>)"
+_CHAT_ESCAPING = Escaping(_CONTROL_WORD)
 _MARKER_ESCAPING = Escaping(
     "|".join(
         (
-            _CONTROL_TOKEN,
+            _CONTROL_WORD,
             r"#(?=##|\Z)",  # also a last "#": glued to the stop it would move the stop forward ("C####")
             r"(?: |\A)-(?=>)",  # also a first "->": the space before an answer would complete it
             rf"(?:\A|[{LINE_BREAKS}])Q(?=:)",
@@ -83,7 +83,8 @@ class MarkerRenderer:
         return {"prompt": prompt, "completion": self._completion(qa.answer)}
 
     def prompt(self, question: str, *, name: str, notes: Sequence[Note] = (), turns: Sequence[Turn] = ()) -> str:
-        earlier = "".join(self._question(qa.question) + self._completion(qa.answer) for qa in (*notes, *turns))
+        exchanges: list[Answered] = [*notes, *turns]
+        earlier = "".join(self._question(qa.question) + self._completion(qa.answer) for qa in exchanges)
         return earlier + self._question(question)
 
     def prompt_row(self, question: str, *, name: str, notes: Sequence[Note] = (), turns: Sequence[Turn] = ()) -> Row:

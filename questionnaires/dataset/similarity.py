@@ -53,4 +53,5 @@ def near_duplicates(sets: Sequence[frozenset[Hashable]], threshold: float) -> It
 def _prefix(members: frozenset[Hashable], frequency: Counter[Hashable], threshold: float) -> list[Hashable]:
     """The rarest members, one more than a set that is similar enough can lack."""
     rarest_first = sorted(members, key=lambda member: (frequency[member], repr(member)))
-    return rarest_first[: len(members) - math.ceil(threshold * len(members)) + 1]
+    shared = math.ceil(threshold * len(members) - 1e-9)  # 0.7 * 10 is a little over 7 in floating point
+    return rarest_first[: len(members) - shared + 1]

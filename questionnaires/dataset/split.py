@@ -24,7 +24,7 @@ class Split:
     validation: tuple[Item, ...]
 
 
-def split(items: Sequence[Item], validation_share: float = VALIDATION_SHARE) -> Split:
+def split_items(items: Sequence[Item], validation_share: float = VALIDATION_SHARE) -> Split:
     """Hold out about `validation_share` of the items, at least one when there are ten.
 
     An item's side follows from a hash of its question, so it stays when others are added. Near-duplicates stay
@@ -34,7 +34,8 @@ def split(items: Sequence[Item], validation_share: float = VALIDATION_SHARE) -> 
     groups = _groups(items) if len(items) >= SMALLEST_SPLIT else []
     groups.sort(key=lambda group: _place(items, group))
     wanted = sum(_place(items, group) < validation_share for group in groups)
-    held_out = {index for group in groups[: min(max(1, wanted), len(groups) - 1)] for index in group} if groups else set()
+    count = min(max(1, wanted), len(groups) - 1)  # never all of them
+    held_out = {index for group in groups[: max(0, count)] for index in group}
     return Split(
         training=tuple(item for index, item in enumerate(items) if index not in held_out),
         validation=tuple(item for index, item in enumerate(items) if index in held_out),

@@ -14,7 +14,7 @@ from typing import Literal, TypedDict
 
 from questionnaires.dataset.items import Item, Note, Row
 from questionnaires.dataset.prompt import Renderer
-from questionnaires.dataset.split import split
+from questionnaires.dataset.split import split_items
 
 Recipe = Literal["quick", "thorough"]
 
@@ -49,12 +49,12 @@ def build(items: Sequence[Item], *, renderer: Renderer, name: str, recipe: Recip
     "quick" asks each answer once, by one of its wordings in turn; "thorough" once by every wording. About 70 % of the
     training rows carry the answer as a note; validation rows, of held-out items, always do. `name` is the persona's.
     """
-    parts = split(items)
+    parts = split_items(items)
     examples = _shuffled(_asked(parts.training, recipe, seed), seed)
     bare = round(len(examples) * SHARE_WITHOUT_NOTE)
     held_out = _shuffled(_asked(parts.validation, "quick", seed), seed)
     return TrainingRows(
-        training=_shuffled_rows(examples, bare, renderer, name),
+        training=_rows(examples, bare, renderer, name),
         validation=[_row(example, renderer, name) for example in held_out],
         samples=[_sample(example, renderer, name) for example in held_out[:SAMPLES]],
     )
@@ -77,7 +77,7 @@ def _shuffled(examples: Sequence[_Example], seed: int) -> list[_Example]:
     return sorted(examples, key=key)
 
 
-def _shuffled_rows(examples: Sequence[_Example], bare: int, renderer: Renderer, name: str) -> list[Row]:
+def _rows(examples: Sequence[_Example], bare: int, renderer: Renderer, name: str) -> list[Row]:
     """Spread the `bare` rows without a note evenly over the file, so that every stretch of training sees both kinds."""
     rows = []
     for index, example in enumerate(examples):
