@@ -1,0 +1,231 @@
+"""What can be done with personas, questions and answers. Keyword-only; each takes rows that belong to the caller."""
+
+import hashlib
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from questionnaires.dataset import Item, normalise
+from questionnaires.models import Answer, AnswerRevision, Persona, Question, QuestionnaireItem, Topic, localised
+
+DEFAULT_QUESTIONNAIRE = "know-me-200"
+MAX_ANSWER_BYTES = 100_000
+MAX_QUESTION_CHARACTERS = 500
+MILESTONES = (70, 150)  # answers: "first results" and "good" in the article that this follows
+
+
+class Refused(Exception):
+    """The request cannot be met; the message is a sentence for the person. `status` is HTTP's code for it."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class SaveResult:
+    """What became of a text that was sent in. On a conflict `text` is the stored one and `yours` the one sent in."""
+
+    outcome: str  # saved, unchanged, conflict
+    revision: int
+    state: str
+    text: str
+    yours: str = ""
+    mended: list[str] = field(default_factory=list)  # what `normalise` did to the text
+
+    @property
+    def sha256(self) -> str:
+        """Of the stored text in UTF-8: the browser shows "saved" only if it equals that of what it holds."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class TopicProgress:
+    topic: Topic | None  # None: the person's own questions
+    questions: list[tuple[Question, str]]  # with the state of the answer
+
+    @property
+    def title(self) -> str:
+        return localised(self.topic.title) if self.topic else _("Your own questions")
+
+    @property
+    def answered(self) -> int:
+        return sum(state == Answer.State.ANSWERED for _question, state in self.questions)
+
+    @property
+    def total(self) -> int:
+        return len(self.questions)
+
+
+@dataclass(frozen=True)
+class Progress:
+    topics: list[TopicProgress]
+    order: list[Question]  # of the questionnaire, then the own ones
+    states: dict[int, str]  # by the question's key; open ones are missing
+    words: int
+
+    @property
+    def answered(self) -> int:
+        return sum(state == Answer.State.ANSWERED for state in self.states.values())
+
+    @property
+    def next_milestone(self) -> int | None:
+        return next((count for count in MILESTONES if count > self.answered), None)
+
+
+def persona_create(*, owner: AbstractBaseUser, name: str, language: str = "en") -> Persona:
+    """A new, empty persona. Refused without a name."""
+    name = " ".join(normalise(name)[0].split())
+    if not name:
+        raise Refused(_("A persona needs a name: yours, as friends say it."))
+    if len(name) > 80:
+        raise Refused(_("The name is longer than 80 characters. Please shorten it."))
+    return Persona.objects.create(owner=owner, name=name, language=language)
+
+
+def persona_delete(*, persona: Persona) -> None:
+    """Deletes the persona with its answers, own questions, runs, versions and conversations."""
+    with transaction.atomic():
+        Answer.objects.filter(persona=persona).delete()
+        persona.delete()
+
+
+def question_create(*, persona: Persona, text: str, wordings: tuple[str, ...] = ()) -> Question:
+    """An own question of the persona."""
+    _writable(persona)
+    text = " ".join(normalise(text)[0].split())
+    if not text:
+        raise Refused(_("The question is empty. Write what you want to be asked."))
+    if len(text) > MAX_QUESTION_CHARACTERS:
+        raise Refused(_("The question is longer than 500 characters. Please shorten it."))
+    return Question.objects.create(
+        slug=f"own-{uuid.uuid4().hex}",
+        persona=persona,
+        texts={persona.language: {"text": text, "wordings": list(wordings)}},
+        position=persona.own_questions.count(),
+    )
+
+
+def _writable(persona: Persona) -> None:
+    if persona.is_demo:
+        raise Refused(_("The demo persona is read-only. Begin your own portrait to write."), status=403)
+
+
+def answer_save(
+    *,
+    persona: Persona,
+    question: Question,
+    text: str,
+    base_revision: int,
+    operation_id: str,
+    state: str = "",
+    source: str = "typed",
+) -> SaveResult:
+    """Stores a text, or finds it stored. `state` is worked out from the text where it is not given.
+
+    An operation that was seen before gets its first reply again. A text based on an older revision is kept as a
+    conflict revision and changes nothing else.
+    """
+    _writable(persona)
+    if not operation_id or len(operation_id) > 64:
+        raise Refused(_("The save has no operation id of 1 to 64 characters."))
+    if state and state not in Answer.State.values:
+        raise Refused(_("“%(state)s” is no state of an answer.") % {"state": state[:20]})
+    text, mended = normalise(text)
+    if len(text.encode()) > MAX_ANSWER_BYTES:
+        raise Refused(_("The answer is longer than 100 kB. It stays on this device; please shorten it."), status=413)
+    state = state or (Answer.State.ANSWERED if text.strip() else Answer.State.OPEN)
+    if state == Answer.State.ANSWERED and not text.strip():
+        state = Answer.State.OPEN
+    with transaction.atomic():
+        answer, _made = Answer.objects.get_or_create(
+            persona=persona, question=question, defaults={"owner_id": persona.owner_id}
+        )
+        answer = Answer.objects.select_for_update().get(pk=answer.pk)
+        return _store(answer, text, state, base_revision, operation_id, source, mended)
+
+
+def _store(
+    answer: Answer, text: str, state: str, base: int, operation_id: str, source: str, mended: list[str]
+) -> SaveResult:
+    seen = answer.revisions.filter(operation_id=operation_id).first()
+    if seen and not seen.conflict:
+        return SaveResult("saved", seen.revision, seen.state, seen.text, mended=mended)
+    if seen or (base != answer.revision and text != answer.text):
+        if not seen:
+            _revision(answer, text, state, operation_id, source, conflict=True)
+        return SaveResult("conflict", answer.revision, answer.state, answer.text, yours=text, mended=mended)
+    if (text, state) == (answer.text, answer.state):
+        return SaveResult("unchanged", answer.revision, answer.state, answer.text, mended=mended)
+    answer.text, answer.state, answer.source = text, state, source
+    answer.revision += 1
+    answer.save(update_fields=["text", "state", "source", "revision", "updated_at"])
+    _revision(answer, text, state, operation_id, source)
+    return SaveResult("saved", answer.revision, state, text, mended=mended)
+
+
+def _revision(answer: Answer, text: str, state: str, operation_id: str, source: str, conflict: bool = False) -> None:
+    AnswerRevision.objects.create(
+        owner_id=answer.owner_id,
+        answer=answer,
+        revision=answer.revision,
+        operation_id=operation_id,
+        text=text,
+        state=state,
+        source=source,
+        conflict=conflict,
+    )
+
+
+def progress_get(*, persona: Persona) -> Progress:
+    """All questions of the persona by topic and in the order of asking, with the states of their answers."""
+    answers = Answer.objects.filter(persona=persona).values_list("question_id", "state", "text")
+    states = {question: state for question, state, _text in answers if state != Answer.State.OPEN}
+    words = sum(len(text.split()) for _question, state, text in answers if state == Answer.State.ANSWERED)
+    own = list(Question.objects.filter(persona=persona))
+    items = QuestionnaireItem.objects.filter(questionnaire=DEFAULT_QUESTIONNAIRE).select_related("question__topic")
+    order = [item.question for item in items] + own
+    topics: dict[Topic | None, list[tuple[Question, str]]] = {}
+    for question in sorted(order, key=_place):
+        topics.setdefault(question.topic, []).append((question, states.get(question.pk, Answer.State.OPEN)))
+    return Progress([TopicProgress(topic, entries) for topic, entries in topics.items()], order, states, words)
+
+
+def _place(question: Question) -> tuple[int, int]:
+    return (question.topic.position if question.topic else 10_000, question.position)
+
+
+def question_next(*, persona: Persona, progress: Progress) -> Question | None:
+    """Where the person left: the current question if it is open, else the first open one after it, else any."""
+    open_ones = [question for question in progress.order if question.pk not in progress.states]
+    if not open_ones:
+        return progress.order[0] if progress.order else None
+    places = {question.pk: place for place, question in enumerate(progress.order)}
+    here = places.get(persona.current_question_id or 0, 0)
+    return next((question for question in open_ones if places[question.pk] >= here), open_ones[0])
+
+
+def dataset_build(*, persona: Persona) -> list[Item]:
+    """The answered questions as the canonical data set, in the persona's language, in a stable order."""
+    answers = (
+        Answer.objects.filter(persona=persona, state=Answer.State.ANSWERED)
+        .select_related("question__topic")
+        .order_by("question__topic__position", "question__position", "question__pk")
+    )
+    return [_item(answer, persona.language) for answer in answers if answer.text.strip()]
+
+
+def _item(answer: Answer, language: str) -> Item:
+    texts: dict[str, Any] = answer.question.in_language(language)
+    return Item(
+        question=texts["text"],
+        answer=answer.text.strip(),
+        wordings=tuple(texts.get("wordings", ())),
+        language=language,
+        topic=answer.question.topic_id or "own",
+        source=str(answer.pk),
+    )
