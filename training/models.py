@@ -1,9 +1,14 @@
 """Runs, what happened in them, and the versions that they published."""
 
+import shutil
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
 from questionnaires.models import Persona
@@ -29,17 +34,24 @@ class TrainingRun(Owned):
     recipe = models.CharField(max_length=12, default="quick")  # quick, thorough
     format = models.CharField(max_length=8, default="chat")  # renderer: marker, chat
     base_model = models.CharField(max_length=200)
+    provider = models.CharField(max_length=20, default="local")  # a key of training.providers.PROVIDERS
+    spoken_name = models.CharField(max_length=80, blank=True)  # the persona's name, frozen with the data set
+    seed = models.PositiveIntegerField(default=0)
     items = models.PositiveIntegerField(default=0)  # answers in the frozen data set
-    data_hash = models.CharField(max_length=64, blank=True)
-    attempt = models.PositiveSmallIntegerField(default=0)
+    data_hash = models.CharField(max_length=64, blank=True)  # SHA-256 of the frozen rows; empty: not frozen yet
     fence = models.PositiveIntegerField(default=0)  # grows with each claim; a write with an old fence does nothing
-    lease_until = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)  # null: nobody works on it
+    failures = models.PositiveSmallIntegerField(default=0)  # tries that ended badly, a lost worker included
+    not_before = models.DateTimeField(null=True)  # of the next try or poll
     last_enqueued_at = models.DateTimeField(null=True)
     cancel_requested = models.BooleanField(default=False)
+    cursor = models.CharField(max_length=100, blank=True)  # up to where the provider's events are recorded
+    remote_id = models.CharField(max_length=100, blank=True)  # the job's id at a remote provider
     step = models.PositiveIntegerField(default=0)
     total_steps = models.PositiveIntegerField(default=0)
     seconds_left = models.FloatField(null=True)
     error = models.TextField(blank=True)  # one sentence for the person
+    resumable = models.BooleanField(default=True)  # false: trying the same again would fail the same way
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
@@ -90,7 +102,7 @@ class RunEvent(Owned):
 
 
 class PersonaModel(Owned):
-    """A version of a persona: an adapter that can be chatted with. `pk` is the engine's model name."""
+    """A version of a persona: an adapter that can be chatted with. `pk` is the engine's model name, and its run's."""
 
     persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="versions")
     run = models.OneToOneField(TrainingRun, null=True, on_delete=models.SET_NULL, related_name="version")
@@ -116,3 +128,10 @@ class PersonaModel(Owned):
     @property
     def folder(self) -> Path:
         return Path(settings.MODELS_DIR) / str(self.pk)
+
+
+@receiver(post_delete, sender=TrainingRun)
+@receiver(post_delete, sender=PersonaModel)
+def folder_delete(instance: TrainingRun | PersonaModel, **_: Any) -> None:
+    """A deleted row, also by cascade, takes its files along: they hold the person's words."""
+    transaction.on_commit(partial(shutil.rmtree, instance.folder, ignore_errors=True))
