@@ -3,12 +3,16 @@
 from questionnaires.dataset.items import Item, Note, Row, Turn
 from questionnaires.dataset.jsonl import JsonlError, decode, encode
 from questionnaires.dataset.prompt import RENDERERS, Messages, Renderer, renderer
+from questionnaires.dataset.readers import read
+from questionnaires.dataset.records import ImportedItem, ImportFailure
 from questionnaires.dataset.split import Split, split_items
 from questionnaires.dataset.text import normalise
 from questionnaires.dataset.training_rows import Recipe, Sample, TrainingRows, build
 
 __all__ = [
     "RENDERERS",
+    "ImportFailure",
+    "ImportedItem",
     "Item",
     "JsonlError",
     "Messages",
@@ -24,6 +28,7 @@ __all__ = [
     "decode",
     "encode",
     "normalise",
+    "read",
     "renderer",
     "split_items",
 ]

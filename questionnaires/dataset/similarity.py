@@ -24,7 +24,8 @@ def shingles(text: str, size: int = 3) -> frozenset[tuple[str, ...]]:
 
 def jaccard(one: Set[Hashable], other: Set[Hashable]) -> float:
     """Size of the intersection over size of the union; 0 for two empty sets."""
-    return len(one & other) / (len(one | other) or 1)
+    shared = len(one & other)
+    return shared / (len(one) + len(other) - shared or 1)
 
 
 def near_duplicates(sets: Sequence[frozenset[Hashable]], threshold: float) -> Iterator[tuple[int, int]]:

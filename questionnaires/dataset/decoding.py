@@ -1,0 +1,41 @@
+"""The bytes of an uploaded file to text, whatever program saved it."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from questionnaires.dataset.records import ImportFailure
+
+_ENCODINGS_BY_MARK = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# Three such bytes in a row are a Cyrillic word in windows-1251; French or German in windows-1252 has one or two.
+_CYRILLIC_RUN = re.compile(rb"[\xc0-\xff]{3}")
+_UTF16_NUL_SHARE = 0.05  # of all bytes; even Cyrillic text has that many spaces and quotes
+
+
+def decode_text(data: bytes) -> str:
+    """Decode UTF-8 or UTF-16, each with or without a byte order mark, windows-1251 or windows-1252."""
+    encoding, mark = _encoding(data)
+    try:
+        return data[len(mark) :].decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = "these bytes are not text in {encoding}. Save the file as UTF-8 and choose it again."
+        raise ImportFailure(message, line, encoding=encoding) from None
+
+
+def _encoding(data: bytes) -> tuple[str, bytes]:
+    for mark, encoding in _ENCODINGS_BY_MARK:
+        if data.startswith(mark):
+            return encoding, mark
+    if data.count(0) > len(data) * _UTF16_NUL_SHARE:
+        return ("utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be"), b""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return ("windows-1251" if _CYRILLIC_RUN.search(data) else "windows-1252"), b""
+    return "utf-8", b""

@@ -1,0 +1,198 @@
+"""Files of questions and answers that people bring: JSON, JSON Lines, and tables (CSV, TSV)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from questionnaires.dataset.decoding import decode_text
+from questionnaires.dataset.jsonl import JsonlError, decode_numbered
+from questionnaires.dataset.records import ImportedItem, ImportFailure, imported_item
+
+MAX_BYTES = 5_000_000
+MAX_ROWS = 10_000
+
+_DELIMITERS = ",;\t"
+_COLUMNS = ({"question", "answer"}, {"q", "a"}, {"prompt", "completion"}, {"вопрос", "ответ"})
+_ZIP_MARK = b"PK\x03\x04"  # .xlsx, .ods and .docx are zip archives
+_JSON_SPACE = " \t\n\r"
+
+# (line from 1, record)
+_Numbered = Iterator[tuple[int, Mapping[str, Any]]]
+
+
+def read(data: bytes, filename: str) -> list[ImportedItem]:
+    """The questions and answers of a file of at most 5 MB and 10,000 rows.
+
+    What it is follows from its content, since a .json is often JSON Lines and the other way round; the name only
+    helps to explain what is wrong. Read are: a JSON list of records, or an object that holds one (as `{"qa": [...]}`);
+    JSON Lines; a table with a header, separated by comma, semicolon or tab. A record has question and answer (or q, a
+    and alts), or prompt and completion, or messages. Raises ImportFailure.
+    """
+    _refuse_unreadable(data, filename)
+    text = decode_text(data)
+    if not text.strip():
+        raise ImportFailure("the file is empty. Choose a file with at least one question and answer.")
+    rows = _records(text, filename.casefold())
+    items = [imported_item(record, line) for line, record in islice(rows, MAX_ROWS + 1)]
+    if len(items) > MAX_ROWS:
+        raise ImportFailure("the file has more than {limit} rows. Split it.", items[-1].line, limit=MAX_ROWS)
+    if not items:
+        raise ImportFailure("the file has no questions and answers. Choose a file with at least one.")
+    return items
+
+
+def _refuse_unreadable(data: bytes, filename: str) -> None:
+    if len(data) > MAX_BYTES:
+        message = "the file has {size} MB; at most {limit} MB can be read. Split it."
+        raise ImportFailure(message, size=round(len(data) / 1e6, 1), limit=MAX_BYTES // 1_000_000)
+    if data.startswith(_ZIP_MARK):
+        raise ImportFailure("{name} is a workbook or an archive. Save it as CSV (UTF-8) first.", name=filename)
+
+
+def _records(text: str, filename: str) -> _Numbered:
+    start = text.lstrip()[0]
+    if start in "[{":
+        return _json_lines(text) if _is_json_lines(text, filename) else _json_list(text)
+    if filename.endswith((".json", ".jsonl")):
+        raise ImportFailure("this is not JSON: it begins with {start}, not with [ or {{.", 1, start=start)
+    return _table(text)
+
+
+def _is_json_lines(text: str, filename: str) -> bool:
+    if text.lstrip()[0] == "[":
+        return False
+    first_line = text.strip().split("\n", 1)[0].rstrip()
+    return filename.endswith(".jsonl") or first_line.endswith(("}", "},"))
+
+
+def _json_lines(text: str) -> _Numbered:
+    """One object a line; a whole file that is one valid object (as a pretty-printed one) is read as JSON."""
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError):
+        whole = None
+    if whole is not None:
+        yield from _json_list(text)
+        return
+    try:
+        yield from decode_numbered(text.encode("utf-8", "surrogatepass"))
+    except JsonlError as error:
+        raise ImportFailure("{problem} {advice}", error.line, problem=error.message, advice=_LINE_ADVICE) from None
+
+
+_LINE_ADVICE = 'Each line is one object in double quotes without a comma after it: {"question": "...", "answer": "..."}'
+
+
+def _json_list(text: str) -> _Numbered:
+    whole = _parsed(text)
+    start = _skip_space(text, 0)
+    if isinstance(whole, dict):
+        name = next((name for name, value in whole.items() if _is_list_of_records(value)), None)
+        if name is None or _is_record(whole):
+            yield 1, whole
+            return
+        start = _value_start(text, start, name)
+    line, counted = 1, 0
+    for position, record in _elements(text, start):
+        line, counted = line + text.count("\n", counted, position), position
+        if not isinstance(record, dict):
+            raise ImportFailure(
+                "an object in {{...}} was expected where {found} stands.", line, found=repr(record)[:40]
+            )
+        yield line, record
+
+
+def _is_record(whole: Mapping[str, Any]) -> bool:
+    names = {str(name).casefold() for name in whole}
+    return "messages" in names or any(columns <= names for columns in _COLUMNS)
+
+
+def _is_list_of_records(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(element, dict) for element in value)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ImportFailure(_json_advice(text, error), error.lineno, problem=error.msg, column=error.colno) from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, brackets nested thousands deep
+        raise ImportFailure("this JSON has a number that is too long or is nested too deeply.") from None
+
+
+def _json_advice(text: str, error: json.JSONDecodeError) -> str:
+    if text[error.pos : error.pos + 1] == "'":
+        return 'JSON needs double quotes ("), but a single one stands at character {column}.'
+    if error.msg.startswith("Illegal trailing comma") or text[: error.pos].rstrip().endswith(","):
+        return "there is a comma after the last element, before character {column}. Delete it."
+    return "this is not valid JSON: {problem}, at character {column}."
+
+
+def _skip_space(text: str, position: int) -> int:
+    while text[position] in _JSON_SPACE:
+        position += 1
+    return position
+
+
+def _value_start(text: str, position: int, wanted: str) -> int:
+    """Where the value of a name begins in the object at `position` of valid JSON."""
+    decoder = json.JSONDecoder()
+    while True:
+        name, position = decoder.raw_decode(text, _skip_space(text, position + 1))
+        position = _skip_space(text, _skip_space(text, position) + 1)
+        if name == wanted:
+            return position
+        _, position = decoder.raw_decode(text, position)
+        position = _skip_space(text, position)
+
+
+def _elements(text: str, position: int) -> Iterator[tuple[int, Any]]:
+    """Yield (position, element) of the list that begins at `position` of valid JSON."""
+    decoder = json.JSONDecoder()
+    while text[position] != "]":
+        begin = _skip_space(text, position + 1)
+        if text[begin] == "]":
+            return
+        element, position = decoder.raw_decode(text, begin)
+        position = _skip_space(text, position)
+        yield begin, element
+
+
+def _table(text: str) -> _Numbered:
+    rows = _cells(text, _delimiter(text))
+    _, header = next(rows)
+    for line, cells in rows:
+        if len(cells) > len(header):
+            message = "{found} cells under {wanted} columns. Put a text with the separator in it in double quotes."
+            raise ImportFailure(message, line, found=len(cells), wanted=len(header))
+        padded = cells + [""] * (len(header) - len(cells))
+        yield line, dict(zip(header, padded, strict=True))
+
+
+def _delimiter(text: str) -> str:
+    for delimiter in _DELIMITERS:
+        line, header = next(_cells(text, delimiter), (1, []))
+        names = {name.strip().casefold() for name in header}
+        if any(columns <= names for columns in _COLUMNS):
+            return delimiter
+    message = "the first line of a table has to name the columns question and answer; it reads: {found}"
+    raise ImportFailure(message, line, found=text.strip().split("\n", 1)[0][:80])
+
+
+def _cells(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line at which the row begins, its cells), rows without any text left out."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        message = "this row cannot be read ({problem}). A quote inside a text is written twice."
+        raise ImportFailure(message, line, problem=str(error)) from None
