@@ -10,6 +10,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from questionnaires.dataset import Item, normalise
+from questionnaires.dataset.checks import check
+from questionnaires.dataset.findings import MESSAGES, Finding
 from questionnaires.models import Answer, AnswerRevision, Persona, Question, QuestionnaireItem, Topic, localised
 
 DEFAULT_QUESTIONNAIRE = "know-me-200"
@@ -85,6 +87,22 @@ def persona_create(*, owner: AbstractBaseUser, name: str, language: str = "en") 
     if len(name) > 80:
         raise Refused(_("The name is longer than 80 characters. Please shorten it."))
     return Persona.objects.create(owner=owner, name=name, language=language)
+
+
+def persona_find(*, owner: AbstractBaseUser, text: str) -> Persona:
+    """The owner's persona by its id, its name (case does not matter) or the only beginning of a name."""
+    personas = list(Persona.objects.for_owner(owner))
+    wanted = text.strip().casefold()
+    for match in (
+        [p for p in personas if str(p.pk) == wanted or p.name.casefold() == wanted],
+        [p for p in personas if wanted and p.name.casefold().startswith(wanted)],
+    ):
+        if len(match) == 1:
+            return match[0]
+        if match:
+            raise Refused(f"{len(match)} personas are called “{text}”. Use the id: {', '.join(str(p.pk) for p in match)}.")
+    known = ", ".join(p.name for p in personas) or "none yet"
+    raise Refused(f"There is no persona “{text}”. There are: {known}.", status=404)
 
 
 def persona_delete(*, persona: Persona) -> None:
@@ -207,6 +225,31 @@ def question_next(*, persona: Persona, progress: Progress) -> Question | None:
     places = {question.pk: place for place, question in enumerate(progress.order)}
     here = places.get(persona.current_question_id or 0, 0)
     return next((question for question in open_ones if places[question.pk] >= here), open_ones[0])
+
+
+@dataclass(frozen=True)
+class FindingView:
+    """A finding of the data checks, for a page: `slug` is the question to open, or empty."""
+
+    severity: str
+    label: str
+    message: str
+    slug: str
+
+
+def findings_get(*, items: list[Item], slugs: dict[str, str]) -> list[FindingView]:
+    """What the checks found, errors first. `slugs` maps the key of an answer to its question's slug."""
+    labels = {"error": _("must be mended"), "warning": _("look at it"), "advice": _("advice")}
+    topics = {topic.slug: str(topic) for topic in Topic.objects.all()}
+    found = sorted(check(items, topics=list(topics)), key=lambda finding: list(labels).index(finding.severity))
+    return [FindingView(f.severity, labels[f.severity], _sentence(f, topics), slugs.get(f.source, "")) for f in found]
+
+
+def _sentence(finding: Finding, topics: dict[str, str]) -> str:
+    params = dict(finding.params)
+    if "topic" in params:
+        params["topic"] = topics.get(str(params["topic"]), params["topic"])
+    return _(MESSAGES[finding.code]).format(**params)
 
 
 def dataset_build(*, persona: Persona) -> list[Item]:

@@ -1,9 +1,20 @@
-from django.http import HttpRequest, HttpResponse
+"""Addresses of the shelf, the writing room and the data room."""
+
 from django.urls import path
 
+from questionnaires import data_views, views
 
-def home(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("")
-
-
-urlpatterns = [path("", home, name="home")]
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("personas/", views.personas, name="personas"),
+    path("personas/demo/", views.demo_restore, name="demo_restore"),
+    path("p/<uuid:persona_id>/delete/", views.persona_delete, name="persona_delete"),
+    path("p/<uuid:persona_id>/write/", views.write, name="write"),
+    path("p/<uuid:persona_id>/write/new/", views.question_new, name="question_new"),
+    path("p/<uuid:persona_id>/write/<slug:slug>/", views.question, name="question"),
+    path("p/<uuid:persona_id>/answers/<slug:slug>/", views.answer, name="answer"),
+    path("p/<uuid:persona_id>/data/", data_views.data, name="data"),
+    path("p/<uuid:persona_id>/data/<str:file_format>.jsonl", data_views.export, name="export"),
+    path("p/<uuid:persona_id>/data/import/", data_views.import_upload, name="import"),
+    path("p/<uuid:persona_id>/data/import/<uuid:upload_id>/", data_views.import_confirm, name="import_confirm"),
+]

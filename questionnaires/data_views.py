@@ -1,0 +1,102 @@
+"""Pages of the data room: the data set as it stands, its findings, export and import."""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from questionnaires import services
+from questionnaires.dataset import RENDERERS, Item, encode, renderer, split
+from questionnaires.dataset.records import ImportFailure
+from questionnaires.importing import import_answers
+from questionnaires.models import Answer, Persona
+from questionnaires.services import Refused
+from questionnaires.uploads import upload_drop, upload_keep, upload_take
+from questionnaires.views import persona_or_404
+
+FIRST_LINES = 3
+
+
+@require_GET
+def data(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
+    """What the model will learn from, and what to look at before it does."""
+    persona = persona_or_404(request, persona_id)
+    return render(request, "questionnaires/data.html", data_context(persona))
+
+
+def data_context(persona: Persona) -> dict[str, Any]:
+    items = services.dataset_build(persona=persona)
+    parts = split(items)
+    slugs = dict(Answer.objects.filter(persona=persona).values_list("pk", "question__slug"))
+    return {
+        "room": "data",
+        "persona": persona,
+        "items": items,
+        "words": sum(len(item.answer.split()) for item in items),
+        "training": len(parts.training),
+        "validation": len(parts.validation),
+        "findings": services.findings_get(items=items, slugs={str(pk): slug for pk, slug in slugs.items()}),
+        "previews": [(name, b"".join(_lines(items[:FIRST_LINES], name, persona.name)).decode()) for name in RENDERERS],
+    }
+
+
+def _lines(items: list[Item], file_format: str, name: str) -> Iterator[bytes]:
+    chosen = renderer(file_format)
+    return encode(chosen.row(item, name=name) for item in items)
+
+
+@require_GET
+def export(request: HttpRequest, persona_id: uuid.UUID, file_format: str) -> StreamingHttpResponse:
+    """The data set as JSONL, streamed: "marker" has the article's bytes, "chat" has messages."""
+    persona = persona_or_404(request, persona_id)
+    if file_format not in RENDERERS:
+        raise Http404
+    items = services.dataset_build(persona=persona)
+    response = StreamingHttpResponse(_lines(items, file_format, persona.name), content_type="application/jsonl")
+    name = slugify(persona.name) or "persona"
+    response["Content-Disposition"] = f'attachment; filename="{name}-{file_format}.jsonl"'
+    return response
+
+
+@require_POST
+def import_upload(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
+    """Reads a file or a pasted text and says what an import would do."""
+    persona = persona_or_404(request, persona_id)
+    upload = request.FILES.get("file")
+    content = upload.read() if upload else request.POST.get("pasted", "").encode()
+    filename = (upload.name if upload else None) or _("pasted text")
+    try:
+        report = import_answers(persona=persona, data=content, filename=filename, dry_run=True)
+    except (ImportFailure, Refused) as failure:
+        fault = _("%(name)s: %(fault)s Nothing was changed.") % {"name": filename, "fault": failure}
+        context = data_context(persona) | {"import_fault": fault, "pasted": "" if upload else request.POST["pasted"]}
+        return render(request, "questionnaires/data.html", context, status=getattr(failure, "status", 400))
+    upload_id = upload_keep(owner_id=persona.owner_id, data=content, filename=filename)
+    context = {"room": "data", "persona": persona, "report": report, "upload_id": upload_id}
+    return render(request, "questionnaires/import.html", context)
+
+
+@require_http_methods(["POST"])
+def import_confirm(request: HttpRequest, persona_id: uuid.UUID, upload_id: uuid.UUID) -> HttpResponse:
+    """Does what the report said, all or nothing."""
+    persona = persona_or_404(request, persona_id)
+    kept = upload_take(owner_id=persona.owner_id, upload_id=upload_id)
+    if kept is None:
+        messages.warning(request, _("The file was kept for a day and is gone. Choose it again."))
+        return redirect("data", persona.pk)
+    try:
+        report = import_answers(persona=persona, data=kept[0], filename=kept[1], replace="replace" in request.POST)
+    except (ImportFailure, Refused) as failure:
+        messages.error(request, str(failure))
+        return redirect("data", persona.pk)
+    upload_drop(owner_id=persona.owner_id, upload_id=upload_id)
+    text = ngettext("%(n)d answer was imported.", "%(n)d answers were imported.", report.stored)
+    messages.success(request, text % {"n": report.stored})
+    return redirect("data", persona.pk)

@@ -1,0 +1,210 @@
+"""Pages of the persona shelf and of the writing room."""
+
+import json
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from questionnaires import demo, services
+from questionnaires.models import Answer, Persona, Question
+from questionnaires.services import Progress, Refused
+
+MAX_SAVE_BYTES = 2 * services.MAX_ANSWER_BYTES + 2_000  # JSON may write a character as \uXXXX
+
+
+def persona_or_404(request: HttpRequest, persona_id: uuid.UUID) -> Persona:
+    """The visitor's persona; anybody else's is not found."""
+    persona: Persona = get_object_or_404(Persona.objects.for_owner(request.user), pk=persona_id)
+    return persona
+
+
+def question_or_404(persona: Persona, slug: str) -> Question:
+    """A question of the bank or one of the persona's own."""
+    questions = Question.objects.filter(persona=None) | Question.objects.filter(persona=persona)
+    return get_object_or_404(questions.select_related("topic"), slug=slug)
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """To the person's own book, or to the shelf where there is none yet."""
+    persona = Persona.objects.for_owner(request.user).filter(is_demo=False).first()
+    return redirect("write", persona.pk) if persona else redirect("personas")
+
+
+@require_http_methods(["GET", "POST"])
+def personas(request: HttpRequest) -> HttpResponse:
+    """The shelf: all personas, and a form for a new one."""
+    fault = ""
+    if request.method == "POST":
+        try:
+            persona = services.persona_create(
+                owner=request.user, name=request.POST.get("name", ""), language=request.POST.get("language", "en")
+            )
+            return redirect("write", persona.pk)
+        except Refused as refused:
+            fault = str(refused)
+    shelf = [
+        (persona, persona.answers.filter(state=Answer.State.ANSWERED).count())
+        for persona in Persona.objects.for_owner(request.user)
+    ]
+    context = {"shelf": shelf, "fault": fault, "has_demo": any(persona.is_demo for persona, _count in shelf)}
+    return render(request, "questionnaires/personas.html", context, status=400 if fault else 200)
+
+
+@require_POST
+def demo_restore(request: HttpRequest) -> HttpResponse:
+    """Puts the demo persona back on the shelf."""
+    demo.demo_create(owner=request.user)
+    return redirect("personas")
+
+
+@require_http_methods(["GET", "POST"])
+def persona_delete(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
+    """Asks before a person's own book is deleted; the demo goes at one click."""
+    persona = persona_or_404(request, persona_id)
+    if request.method == "POST" and (persona.is_demo or request.POST.get("name", "").strip() == persona.name):
+        services.persona_delete(persona=persona)
+        messages.success(request, _("%(name)s was deleted.") % {"name": persona.name})
+        return redirect("personas")
+    context = {"persona": persona, "wrong_name": request.method == "POST"}
+    return render(request, "questionnaires/persona_delete.html", context)
+
+
+@require_GET
+def write(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
+    """To the question where the person left."""
+    persona = persona_or_404(request, persona_id)
+    question = services.question_next(persona=persona, progress=services.progress_get(persona=persona))
+    if question is None:
+        return render(request, "questionnaires/no_questions.html", {"room": "write"}, status=503)
+    return redirect("question", persona.pk, question.slug)
+
+
+@require_http_methods(["GET", "POST"])
+def question(request: HttpRequest, persona_id: uuid.UUID, slug: str) -> HttpResponse:
+    """One question a screen. POST is the plain form: it saves, then moves on."""
+    persona = persona_or_404(request, persona_id)
+    asked = question_or_404(persona, slug)
+    if request.method == "POST":
+        return _question_post(request, persona, asked)
+    if not persona.is_demo and persona.current_question_id != asked.pk:
+        persona.current_question = asked
+        persona.save(update_fields=["current_question"])
+    return render(request, "questionnaires/question.html", question_context(persona, asked))
+
+
+MARKS = {"skip": Answer.State.SKIPPED, "later": Answer.State.LATER, "refuse": Answer.State.REFUSED}
+
+
+def _question_post(request: HttpRequest, persona: Persona, asked: Question) -> HttpResponse:
+    action = request.POST.get("action", "next")
+    text = request.POST.get("text", "").replace("\r\n", "\n")  # browsers send forms with CRLF
+    try:
+        result = services.answer_save(
+            persona=persona,
+            question=asked,
+            text=text,
+            base_revision=_number(request.POST.get("revision")),
+            operation_id=request.POST.get("operation") or uuid.uuid4().hex,
+            state=MARKS.get(action, ""),
+        )
+    except Refused as refused:
+        context = question_context(persona, asked) | {"fault": str(refused), "text": text}
+        return render(request, "questionnaires/question.html", context, status=refused.status)
+    if result.outcome == "conflict":
+        context = question_context(persona, asked) | {"conflict": result, "text": text}
+        return render(request, "questionnaires/question.html", context, status=409)
+    progress = services.progress_get(persona=persona)
+    target = _neighbour(progress, asked, -1 if action == "previous" else 1)
+    return redirect("question", persona.pk, (asked if action == "stay" else target or asked).slug)
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() and len(text) < 10 else 0
+
+
+def _neighbour(progress: Progress, asked: Question, distance: int) -> Question | None:
+    places = [entry.pk for entry in progress.order]
+    place = places.index(asked.pk) + distance if asked.pk in places else 0
+    return progress.order[place] if 0 <= place < len(places) else None
+
+
+def question_context(persona: Persona, asked: Question) -> dict[str, Any]:
+    """What the writing screen shows for one question."""
+    progress = services.progress_get(persona=persona)
+    answer = Answer.objects.filter(persona=persona, question=asked).first()
+    topic = next((t for t in progress.topics if any(q.pk == asked.pk for q, _state in t.questions)), None)
+    place = next((n for n, (q, _state) in enumerate(topic.questions, 1) if q.pk == asked.pk), 0) if topic else 0
+    return {
+        "room": "write",
+        "persona": persona,
+        "question": asked,
+        "answer": answer,
+        "text": answer.text if answer else "",
+        "revision": answer.revision if answer else 0,
+        "state": answer.state if answer else Answer.State.OPEN,
+        "progress": progress,
+        "topic": topic,
+        "place": place,
+        "previous": _neighbour(progress, asked, -1),
+        "next": _neighbour(progress, asked, 1),
+        "operation": uuid.uuid4().hex,
+    }
+
+
+@require_http_methods(["PUT"])
+def answer(request: HttpRequest, persona_id: uuid.UUID, slug: str) -> JsonResponse:
+    """Autosave: {"text", "revision", "operation", "state"?} -> 200, or 409 with both texts."""
+    persona = persona_or_404(request, persona_id)
+    asked = question_or_404(persona, slug)
+    try:
+        body = _save_body(request)
+        result = services.answer_save(persona=persona, question=asked, **body)
+    except Refused as refused:
+        return JsonResponse({"error": str(refused)}, status=refused.status)
+    reply = {
+        "outcome": result.outcome,
+        "revision": result.revision,
+        "state": result.state,
+        "sha256": result.sha256,
+        "mended": result.mended,
+    }
+    if result.outcome == "conflict":
+        return JsonResponse(reply | {"text": result.text, "yours": result.yours}, status=409)
+    if result.mended:
+        reply["text"] = result.text
+    return JsonResponse(reply)
+
+
+def _save_body(request: HttpRequest) -> dict[str, Any]:
+    if int(request.headers.get("Content-Length") or 0) > MAX_SAVE_BYTES * 3:
+        raise Refused(_("The answer is longer than 100 kB. It stays on this device; please shorten it."), status=413)
+    try:
+        body = json.loads(request.body)
+        text, revision, operation = body["text"], body["revision"], body["operation"]
+        state = body.get("state", "")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Refused(_("The save is not JSON with “text”, “revision” and “operation”.")) from None
+    if not (isinstance(text, str) and type(revision) is int and isinstance(operation, str) and isinstance(state, str)):
+        raise Refused(_("In the save, “text” and “operation” are texts and “revision” is a whole number."))
+    return {"text": text, "base_revision": revision, "operation_id": operation, "state": state}
+
+
+@require_http_methods(["GET", "POST"])
+def question_new(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
+    """An own question."""
+    persona = persona_or_404(request, persona_id)
+    text, fault = request.POST.get("text", request.GET.get("text", "")), ""
+    if request.method == "POST":
+        try:
+            asked = services.question_create(persona=persona, text=text)
+            return redirect("question", persona.pk, asked.slug)
+        except Refused as refused:
+            fault = str(refused)
+    context = {"room": "write", "persona": persona, "text": text, "fault": fault}
+    return render(request, "questionnaires/question_new.html", context, status=400 if fault else 200)
