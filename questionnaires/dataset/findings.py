@@ -1,0 +1,105 @@
+"""What a check has to say, and the one table of its sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Severity = Literal["error", "warning", "advice"]
+
+# An error blocks training; a warning should be looked at; advice may be ignored.
+RULES: dict[str, tuple[Severity, str]] = {
+    # The set as a whole
+    "too_few": ("error", "At least {minimum} answers are needed; you have {count}. Answer {missing} more."),
+    "few": ("advice", "You have {count} answers. From {wanted} on a model begins to sound like you; 150 are good."),
+    "questions_identical": ("error", "All questions are the same: {text}. Give every answer its own question."),
+    "few_different_answers": ("advice", "Only {different} of {count} answers differ. Varied answers make a persona."),
+    "questions_begin_alike": ("advice", "All questions begin with “{text}”. Leave it out: it teaches nothing."),
+    "answers_begin_alike": ("advice", "All answers begin with “{text}”. The model will begin every reply so."),
+    "mixed_languages": ("advice", "The answers are in several languages: {languages}. One language works better."),
+    "topic_without_answers": (
+        "advice",
+        "There are no answers on the topic “{topic}”. The model will know nothing of it.",
+    ),
+    "contradicting_ages": ("warning", "Your age differs between answers: {ages}. Correct the one that is out of date."),
+    # One item
+    "empty_question": ("error", "This answer has no question. Write the question, or leave the answer out."),
+    "empty_answer": ("error", "This question has no answer. Write one, or leave the question out."),
+    "unstorable_characters": ("error", "This text holds characters that cannot be stored ({changes}). Save it again."),
+    "one_word_answer": (
+        "warning",
+        "This answer is one word. One-word answers make a one-word persona: say why, or how.",
+    ),
+    "short_answer": ("advice", "This answer has only {count} words. Two or three sentences teach far more."),
+    "long_text": ("warning", "This text has {count} characters; over {limit} are cut off or cost much. Shorten it."),
+    "upper_case": ("advice", "This text is mostly in capitals. The model will shout as well."),
+    "contains_marker": (
+        "advice",
+        "This text holds “{text}”, a sign of the file format. It is escaped; nothing is lost.",
+    ),
+    "duplicate_item": ("warning", "The same question and answer stand twice. Delete one of them."),
+    "duplicate_answer": ("warning", "This answer repeats the answer to “{other}”. Answer each question by itself."),
+    "near_duplicate_answer": ("advice", "This answer says nearly the same as the answer to “{other}”."),
+    "other_language": ("advice", "This text is not in the alphabet of most of your answers."),
+    "password": (
+        "warning",
+        "This seems to hold a password or key ({text}). The model may tell it to anyone: take it out.",
+    ),
+    "card": ("warning", "This seems to hold a card number ({text}). The model may tell it to anyone: take it out."),
+    "phone": ("warning", "This seems to hold a phone number ({text}). The model may tell it to anyone: take it out."),
+    "email": (
+        "warning",
+        "This seems to hold an e-mail address ({text}). The model may tell it to anyone: take it out.",
+    ),
+    # One row of a file
+    "missing_column": ("error", "“{column}” is missing. A row needs prompt and completion, or messages."),
+    "column_case": ("warning", "“{column}” has to be written in lower case."),
+    "extra_columns": ("warning", "{columns} will be ignored: only prompt and completion, or messages, are read."),
+    "not_text": ("error", "“{column}” is not text. Put it in double quotes."),
+    "bad_messages": ("error", "The messages need one of the user and, last, one of the assistant, each with text."),
+    "mixed_formats": ("error", "Some rows have prompt and completion, others messages. Use one format in a file."),
+    "empty_completion": ("error", "The answer of this row is empty. Fill it in, or delete the row."),
+    "duplicate_row": ("warning", "This row repeats row {other}. Delete one of them."),
+    "upper_case_column": ("advice", "The texts in “{column}” are mostly in capitals. The model will shout as well."),
+    "no_prompt_end": (
+        "warning",
+        "The prompts have no common ending, so the model cannot tell where to begin. Add “ ->”.",
+    ),
+    "prompt_end_inside": ("warning", "The ending of the prompts, “{text}”, also stands inside this prompt."),
+    "no_completion_end": ("warning", "The completions have no common ending, so replies will not stop. Add “###”."),
+    "completion_end_inside": (
+        "warning",
+        "The ending of the completions, “{text}”, also stands inside this completion.",
+    ),
+    "no_leading_space": ("advice", "This completion does not begin with a space, as the format expects."),
+}
+MESSAGES: dict[str, str] = {code: template for code, (_, template) in RULES.items()}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a check found. `MESSAGES[code]` is the sentence to translate, `params` fills it in.
+
+    `source` is the id of the answer, or the number of the row from 1; "" means the whole set. `where` is the part of
+    it: "question", "answer", "wordings", or the name of a column.
+    """
+
+    code: str
+    source: str = ""
+    where: str = ""
+    params: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+    @property
+    def severity(self) -> Severity:
+        return RULES[self.code][0]
+
+    @property
+    def message(self) -> str:
+        return MESSAGES[self.code].format(**self.params)
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Errors, then warnings, then advice; otherwise in the order in which they were found."""
+    order = ("error", "warning", "advice")
+    return sorted(findings, key=lambda found: order.index(found.severity))
