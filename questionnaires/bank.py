@@ -49,10 +49,10 @@ def bank_load() -> Loaded:
     gone = Question.objects.filter(persona=None).exclude(slug__in=seen)
     retired = gone.filter(answers__isnull=False, retired=False).distinct()
     retired_count = Question.objects.filter(pk__in=list(retired.values_list("pk", flat=True))).update(retired=True)
-    deleted, _rows = gone.filter(answers__isnull=True).delete()
+    _rows, rows_of = gone.filter(answers__isnull=True).delete()  # the first counts what hung on the questions, too
     for questionnaire in questionnaires_read():
         _questionnaire_load(questionnaire)
-    return Loaded(added, changed, retired_count, deleted)
+    return Loaded(added, changed, retired_count, rows_of.get("questionnaires.Question", 0))
 
 
 def _question_load(row: Question | None, topic: Topic, position: int, entry: dict[str, Any]) -> tuple[int, int]:
