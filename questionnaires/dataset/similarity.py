@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Sequence, Set
+from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -38,21 +38,21 @@ def near_duplicates(sets: Sequence[frozenset[Hashable]], threshold: float) -> It
     first: dict[frozenset[Hashable], int] = {}
     holders: dict[Hashable, list[int]] = defaultdict(list)
     frequency = Counter(member for each in sets for member in each)
+    rarity = {member: rank for rank, member in enumerate(sorted(frequency, key=frequency.__getitem__))}
     for index, each in enumerate(sets):
         if not each:
             continue
         if first.setdefault(each, index) != index:
             yield first[each], index
             continue
-        prefix = _prefix(each, frequency, threshold)
+        prefix = [member for member in _prefix(each, rarity, threshold) if frequency[member] > 1]
         candidates = {earlier for member in prefix for earlier in holders[member]}
         yield from ((earlier, index) for earlier in sorted(candidates) if jaccard(sets[earlier], each) >= threshold)
         for member in prefix:
             holders[member].append(index)
 
 
-def _prefix(members: frozenset[Hashable], frequency: Counter[Hashable], threshold: float) -> list[Hashable]:
+def _prefix(members: frozenset[Hashable], rarity: Mapping[Hashable, int], threshold: float) -> list[Hashable]:
     """The rarest members, one more than a set that is similar enough can lack."""
-    rarest_first = sorted(members, key=lambda member: (frequency[member], repr(member)))
     shared = math.ceil(threshold * len(members) - 1e-9)  # 0.7 * 10 is a little over 7 in floating point
-    return rarest_first[: len(members) - shared + 1]
+    return sorted(members, key=rarity.__getitem__)[: len(members) - shared + 1]
