@@ -119,7 +119,9 @@ class PersonaModel(Owned):
         ordering = ["-number"]
         constraints = [
             models.UniqueConstraint(fields=["persona", "number"], name="a_version_number_once"),
-            models.UniqueConstraint(fields=["persona"], condition=models.Q(is_current=True), name="one_current_version"),
+            models.UniqueConstraint(
+                fields=["persona"], condition=models.Q(is_current=True), name="one_current_version"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,56 @@
+"""Who works on a run. A claim has a lease, which is renewed, and a fence, which every later write carries."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+
+from training.models import TrainingRun
+
+LEASE = timedelta(seconds=20)  # a lost worker is noticed after this; renewed each HEARTBEAT
+HEARTBEAT = timedelta(seconds=5)
+
+
+class LeaseLost(Exception):
+    """Somebody else has the run by now, or it is gone: whatever was going to be written is void."""
+
+
+@dataclass
+class Claim:
+    """The right to write to `run` as long as its fence is this one."""
+
+    run: TrainingRun
+    fence: int
+
+    def write(self, **fields: Any) -> None:
+        """Updates the run, here and in the database, if the claim still holds. LeaseLost otherwise."""
+        rows = TrainingRun.objects.filter(pk=self.run.pk, fence=self.fence, state__in=TrainingRun.ACTIVE)
+        if not rows.update(**fields):
+            raise LeaseLost(str(self.run.pk))
+        for name, value in fields.items():
+            setattr(self.run, name, value)
+
+    def renew(self) -> None:
+        """A heartbeat, if one is due."""
+        now = timezone.now()
+        if self.run.lease_until is None or self.run.lease_until - now < LEASE - HEARTBEAT:
+            self.write(lease_until=now + LEASE)
+
+
+def run_claim(*, run_id: UUID) -> Claim | None:
+    """A conditional UPDATE that one caller wins; None for the others, and where there is nothing to do."""
+    now = timezone.now()
+    due = Q(not_before=None) | Q(not_before__lte=now)
+    with transaction.atomic():
+        won = TrainingRun.objects.filter(due, pk=run_id, state__in=TrainingRun.ACTIVE, lease_until=None).update(
+            fence=F("fence") + 1, lease_until=now + LEASE, started_at=Coalesce(F("started_at"), Now())
+        )
+        if not won:
+            return None
+        run = TrainingRun.objects.select_related("persona").get(pk=run_id)
+    return Claim(run, run.fence)
