@@ -14,6 +14,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from persona_site.models import EntryToken
+from questionnaires.demo import demo_create
+from questionnaires.models import Question
 
 TOKEN_LIFE = timedelta(hours=12)
 OWNER = "owner"
@@ -21,7 +23,9 @@ OWNER = "owner"
 
 def owner_get() -> User:
     """The person to whom this installation belongs; made without a password on first use."""
-    owner, _ = get_user_model().objects.get_or_create(username=OWNER, defaults={"is_active": True})
+    owner, made = get_user_model().objects.get_or_create(username=OWNER, defaults={"is_active": True})
+    if made and Question.objects.exists():
+        demo_create(owner=owner)
     return owner
 
 

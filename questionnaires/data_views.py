@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from questionnaires import services
-from questionnaires.dataset import RENDERERS, Item, encode, renderer, split
+from questionnaires.dataset import RENDERERS, Item, encode, renderer, split_items
 from questionnaires.dataset.records import ImportFailure
 from questionnaires.importing import import_answers
 from questionnaires.models import Answer, Persona
@@ -33,7 +33,7 @@ def data(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
 
 def data_context(persona: Persona) -> dict[str, Any]:
     items = services.dataset_build(persona=persona)
-    parts = split(items)
+    parts = split_items(items)
     slugs = dict(Answer.objects.filter(persona=persona).values_list("pk", "question__slug"))
     return {
         "room": "data",

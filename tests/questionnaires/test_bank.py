@@ -13,7 +13,8 @@ from questionnaires.models import Answer, Question, QuestionnaireItem
 
 LANGUAGES = ("en", "ru")
 NEAR_DUPLICATE = 0.6  # Jaccard index of the stems of the words that carry meaning
-EMPTY = """a about an and are as at be by did do does for from has have how i in into is it me of on or s so tell that the
+EMPTY = """
+a about an and are as at be by did do does for from has have how i in into is it me of on or s so tell that the
 them there this to up was were what when where which who whom why with would you your
 а бы были в вам вас ваш ваша ваше ваши вашей вашем ваших вы где для до если за и из или к как какая какие каким
 какими какое какой каков каково когда которая которые который кто на не о об от по почему расскажите с со так у чего

@@ -7,6 +7,7 @@ import sys
 import webbrowser
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def chosen(programs: list[Program], only: str | None) -> list[Program]:
 def prepare_database() -> None:
     """Brings tables and questionnaires up to date; a fraction of a second where they are."""
     call_command("migrate", interactive=False, verbosity=0)
-    call_command("load_questionnaires", verbosity=0)
+    call_command("load_questionnaires", stdout=StringIO())
     connections.close_all()
 
 
@@ -128,6 +129,7 @@ def new_link() -> str:
 async def web_answers() -> None:
     """Returns when GET /healthz answers 200."""
     request = f"GET /healthz HTTP/1.1\r\nHost: {settings.HOST}:{settings.PORT}\r\nConnection: close\r\n\r\n".encode()
+    pause = 0.1
     while True:
         try:
             reader, writer = await asyncio.open_connection(settings.HOST, settings.PORT)
@@ -138,7 +140,9 @@ async def web_answers() -> None:
             status = b""
         if b" 200 " in status:
             return
-        await asyncio.sleep(0.1)
+        if status:
+            pause = 2.0  # it listens and fails: its log must not fill with this question
+        await asyncio.sleep(pause)
 
 
 def has_display() -> bool:

