@@ -1,3 +1,9 @@
-from django.urls import URLPattern
+"""Addresses of the chat room."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from chat import views
+
+urlpatterns = [
+    path("p/<uuid:persona_id>/chat/", views.chat, name="chat"),
+]
