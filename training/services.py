@@ -8,32 +8,24 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from questionnaires.dataset import RENDERERS, Item
 from questionnaires.models import Persona
-from questionnaires.services import Refused, dataset_build
+from questionnaires.services import Refused, dataset_build, findings_get
 from training.execution import MAX_FAILURES
 from training.models import TrainingRun
 
 State = TrainingRun.State
 RECIPES = ("quick", "thorough")
 DEFAULT_FORMAT = "chat"
-MINIMUM_ANSWERS = 10
+SENTENCES_SHOWN = 3
 RING_AGAIN = timedelta(seconds=20)  # a queued run whose message is older may have been lost by the broker
 
 
 def obstacles(items: list[Item]) -> list[str]:
     """Sentences about what has to be mended before a training; empty if it can begin."""
-    missing = MINIMUM_ANSWERS - len(items)
-    if missing <= 0:
-        return []
-    sentence = ngettext(
-        "A training needs at least %(least)d answers: %(missing)d is missing.",
-        "A training needs at least %(least)d answers: %(missing)d are missing.",
-        missing,
-    )
-    return [sentence % {"least": MINIMUM_ANSWERS, "missing": missing}]
+    found = findings_get(items=items, slugs={})
+    return list(dict.fromkeys(finding.message for finding in found if finding.severity == "error"))
 
 
 def run_create(*, persona: Persona, recipe: str, format: str | None = None, seed: int = 0) -> tuple[TrainingRun, bool]:
@@ -45,7 +37,7 @@ def run_create(*, persona: Persona, recipe: str, format: str | None = None, seed
     if active := run_active(persona=persona):
         return active, False
     if sentences := obstacles(dataset_build(persona=persona)):
-        raise Refused(" ".join(sentences))
+        raise Refused(" ".join(sentences[:SENTENCES_SHOWN]))
     try:
         with transaction.atomic():
             run = TrainingRun.objects.create(

@@ -1,3 +1,18 @@
-from django.urls import URLPattern
+"""Addresses of the training room."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from training import views
+
+urlpatterns = [
+    path("p/<uuid:persona_id>/train/", views.train, name="train"),
+    path("p/<uuid:persona_id>/train/start/", views.run_start, name="run_start"),
+    path("p/<uuid:persona_id>/train/<uuid:run_id>/", views.run, name="run"),
+    path("p/<uuid:persona_id>/train/<uuid:run_id>/events/", views.run_events, name="run_events"),
+    path("p/<uuid:persona_id>/train/<uuid:run_id>/cancel/", views.run_cancel, name="run_cancel"),
+    path("p/<uuid:persona_id>/train/<uuid:run_id>/retry/", views.run_retry, name="run_retry"),
+    path(
+        "p/<uuid:persona_id>/train/versions/<uuid:version_id>/current/", views.version_current, name="version_current"
+    ),
+    path("p/<uuid:persona_id>/train/versions/<uuid:version_id>/delete/", views.version_delete, name="version_delete"),
+]

@@ -65,7 +65,7 @@ def test_the_data_set_is_frozen(run, fake, author):
 
 def test_fewer_than_ten_answers_are_refused_with_how_many_are_missing(persona):
     answer(persona, 8)
-    with pytest.raises(Refused, match="2 are missing"):
+    with pytest.raises(Refused, match="Answer 2 more"):
         run_create(persona=persona, recipe="quick")
     assert not TrainingRun.objects.exists()
 
