@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from questionnaires import bank
-from questionnaires.models import Answer, Question, QuestionnaireItem
+from questionnaires.models import Answer, Persona, Question, QuestionnaireItem
 
 LANGUAGES = ("en", "ru")
 NEAR_DUPLICATE = 0.6  # Jaccard index of the stems of the words that carry meaning
@@ -161,6 +161,12 @@ def data(db, tmp_path: Path, monkeypatch) -> Path:
     monkeypatch.setattr(bank, "DATA", copy)
     bank.bank_load()
     return copy
+
+
+@pytest.fixture
+def persona(stranger) -> Persona:
+    """Not the site's owner, who is greeted with a demo persona that answers questions, too."""
+    return Persona.objects.create(owner=stranger, name="Ada", language="en")
 
 
 def replace(data: Path, name: str, old: str, new: str) -> None:
