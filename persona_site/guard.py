@@ -1,9 +1,9 @@
 """A small parent that every supervised process gets, so that none outlives the supervisor.
 
 Run by path with the standard library alone (`python -I -S guard.py NICE GRACE LOCK_FD COMMAND...`): it starts the
-command in a process group of its own and ends that group when the command ends, or when its own standard input closes,
-which happens however the supervisor dies, SIGKILL included. A guard that is itself killed takes the command along
-(Linux, PR_SET_PDEATHSIG).
+command in a process group of its own and ends it when its own standard input closes, which happens however the
+supervisor dies, SIGKILL included. What the command leaves behind is ended too: its group, and on Linux whatever left
+that group as well (PR_SET_CHILD_SUBREAPER). A guard that is itself killed takes the command along (PR_SET_PDEATHSIG).
 """
 
 import ctypes
@@ -13,23 +13,24 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 POLL_SECONDS = 0.05
 
 
-def die_with_parent(parent: int) -> None:
-    """Has the kernel send this process SIGKILL when `parent` ends; only Linux knows that call."""
+def prctl(option: int, value: int) -> None:
+    """prctl(2); other systems have no such call."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
+        ctypes.CDLL(None).prctl(option, value)
 
 
 def become(command: list[str], nice: int, parent: int) -> None:
     """Turns the forked child into `command`; returns never."""
     os.setpgid(0, 0)
-    die_with_parent(parent)
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
     os.nice(nice)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -40,21 +41,43 @@ def become(command: list[str], nice: int, parent: int) -> None:
         os._exit(127)
 
 
-def end_group(group: int, grace: float) -> None:
-    """SIGTERM to what is left of the group, SIGKILL after `grace` seconds."""
+def left_behind(group: int) -> set[int]:
+    """What still lives when the command has ended, as kill(2) takes it: orphans that came to the guard, the group."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    left = set()
+    with suppress(OSError):
+        left = {int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()}
     with suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGTERM)
-        deadline = time.monotonic() + grace
-        while time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
-            os.killpg(group, 0)
-        os.killpg(group, signal.SIGKILL)
+        os.kill(-group, 0)
+        left.add(-group)
+    return left
+
+
+def send(targets: set[int], number: int) -> None:
+    for target in targets:
+        with suppress(ProcessLookupError):
+            os.kill(target, number)
+
+
+def end_rest(group: int, grace: float) -> None:
+    """SIGTERM once to everything that is left behind, SIGKILL after `grace` seconds."""
+    deadline = time.monotonic() + grace
+    told: set[int] = set()
+    while left := left_behind(group):
+        late = time.monotonic() > deadline
+        send(left if late else left - told, signal.SIGKILL if late else signal.SIGTERM)
+        told |= left
+        time.sleep(POLL_SECONDS)
 
 
 def outlive_nobody(group: int, grace: float) -> None:
     """Ends the group when the supervisor is gone: nobody ever writes to the pipe, so a read means its end."""
     os.read(0, 1)
-    end_group(group, grace)
+    send({-group}, signal.SIGTERM)
+    time.sleep(grace)
+    send({-group}, signal.SIGKILL)
 
 
 def main(arguments: list[str]) -> int:
@@ -63,6 +86,7 @@ def main(arguments: list[str]) -> int:
     if lock >= 0:
         os.set_inheritable(lock, False)  # the guard alone holds it, until the group is gone
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
     guard = os.getpid()
     child = os.fork()
     if child == 0:
@@ -72,7 +96,7 @@ def main(arguments: list[str]) -> int:
     threading.Thread(target=outlive_nobody, args=(child, grace), daemon=True).start()
     _, status = os.waitpid(child, 0)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    end_group(child, grace)
+    end_rest(child, grace)
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
 
 

@@ -75,12 +75,22 @@ async def copy_lines(stream: asyncio.StreamReader, log: logging.Logger) -> None:
         log.info("%s", rest.decode(errors="replace"))
 
 
-def kill_session(leader: int) -> None:
-    """SIGKILL to every process of the session that `leader` began."""
-    for pid in psutil.pids():
-        with suppress(ProcessLookupError, PermissionError):
-            if os.getsid(pid) == leader:
-                os.kill(pid, signal.SIGKILL)
+def kill_everything(guard: int) -> None:
+    """SIGKILL to a guard, to all below it and, where the guard is gone already, to what is left of its session."""
+    below: list[psutil.Process] = []
+    with suppress(psutil.NoSuchProcess):
+        below = psutil.Process(guard).children(recursive=True)
+    session = [pid for pid in psutil.pids() if session_of(pid) == guard]
+    for pid in {*session, *(process.pid for process in below)}:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return None
 
 
 def interrupt_jobs(guard: int) -> None:
@@ -131,7 +141,7 @@ class Keeper:
         assert guard.stdout is not None  # noqa: S101  (for the type checker: it is a pipe)
         lines = asyncio.create_task(copy_lines(guard.stdout, self.log))
         status = await guard.wait()
-        kill_session(guard.pid)  # a guard that was killed itself could not clear up
+        kill_everything(guard.pid)  # a guard that was killed itself could not clear up
         self.guard = None
         await asyncio.wait({lines}, timeout=1)
         lines.cancel()
@@ -174,7 +184,7 @@ class Keeper:
     def kill(self) -> None:
         self.stopping = True
         if self.guard is not None:
-            kill_session(self.guard.pid)
+            kill_everything(self.guard.pid)
 
 
 class Supervisor:

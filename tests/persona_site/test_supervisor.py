@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from persona_site.programs import SOCKET_PATH_LIMIT, broker_socket, private_folder, valkey
-from persona_site.startup import folder_fault, port_fault, take_lock
+from persona_site.programs import valkey
+from persona_site.startup import take_lock
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNER = """
@@ -52,6 +51,8 @@ if level:
 else:
     exec(job)
 """
+# Starts what its argument says in a session of its own, then goes on.
+LEAVES = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', sys.argv[1]], start_new_session=True)\n"
 DEAF = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + LIVE
 
 
@@ -190,6 +191,23 @@ def test_no_orphan_after_the_supervisor_is_killed(run):
     assert take_lock(site.folder / "lock", wait=2) is not None
 
 
+def test_no_orphan_that_left_its_group(run):
+    site = run(program("train", LEAVES + "time.sleep(600)", LIVE))
+    pid = site.pid("train")
+    site.process.kill()
+    until(lambda: not alive(pid), 5)
+
+
+def test_second_signal_kills_what_left_its_group(run):
+    site = run(program("train", LEAVES + DEAF, LIVE, grace=60))
+    until(lambda: len(site.pids("train")) == 2)
+    site.process.send_signal(signal.SIGINT)
+    until(lambda: any("Stopping" in line for line in site.lines("up")))
+    site.process.send_signal(signal.SIGINT)
+    assert site.process.wait(5) == 0
+    assert not any(map(alive, site.pids("train")))
+
+
 def test_no_orphan_after_a_guard_is_killed(run):
     site = run(program("web", LIVE))
     first = site.pid("web")
@@ -212,52 +230,6 @@ def test_command_that_does_not_exist_is_named(run):
     until(
         lambda: any("/no/such/program cannot be started: No such file or directory." in line for line in site.lines())
     )
-
-
-def test_lock_is_for_one(tmp_path):
-    held = take_lock(tmp_path / "up.lock")
-    assert held is not None and take_lock(tmp_path / "up.lock") is None
-    os.close(held)
-    assert take_lock(tmp_path / "up.lock") is not None
-
-
-def test_busy_port_is_named_with_its_setting():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        fault = port_fault("127.0.0.1", port, "ENGINE_PORT")
-    assert fault is not None and str(port) in fault and "set ENGINE_PORT" in fault
-    assert port_fault("127.0.0.1", port, "ENGINE_PORT") is None
-
-
-def test_folder_that_cannot_be_written_is_named(tmp_path):
-    (tmp_path / "file").touch()
-    fault = folder_fault(tmp_path / "file" / "var")
-    assert fault is not None and "cannot be written: Not a directory" in fault
-    assert folder_fault(tmp_path / "var") is None and list((tmp_path / "var").iterdir()) == []
-
-
-def test_full_disk_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("persona_site.startup.shutil.disk_usage", lambda _: type("Usage", (), {"free": 12_000_000}))
-    fault = folder_fault(tmp_path)
-    assert fault is not None and "Only 12 MB are free" in fault
-
-
-def test_socket_path_fits_whatever_the_folder(tmp_path):
-    assert broker_socket(Path("/data")) == Path("/data/run/valkey.sock")
-    long, longer = tmp_path / ("x" * 90), tmp_path / ("x" * 91)
-    assert len(os.fsencode(broker_socket(long))) <= SOCKET_PATH_LIMIT
-    assert broker_socket(long) == broker_socket(long) != broker_socket(longer)
-
-
-def test_private_folder_is_closed_to_others(tmp_path):
-    (tmp_path / "open").mkdir(mode=0o755)
-    private_folder(tmp_path / "open")
-    assert (tmp_path / "open").stat().st_mode & 0o777 == 0o700
-    (tmp_path / "link").symlink_to(tmp_path / "open")
-    with pytest.raises(PermissionError):
-        private_folder(tmp_path / "link")
 
 
 @pytest.mark.slow
