@@ -20,9 +20,7 @@ class Environment(BaseSettings):
     PORT: int = Field(8765, ge=1, le=65535, description="Port of the web server")
     ENGINE_PORT: int = Field(8766, ge=1, le=65535, description="Port of the local model server")
     ENGINE_URL: str = Field("", description="Address of a model server elsewhere; empty: the local one")
-    BASE_MODEL: str = Field(
-        "smollm2-135m-instruct", description="Base model: the bundled one, a folder or a hub name"
-    )
+    BASE_MODEL: str = Field("smollm2-135m-instruct", description="Base model: the bundled one, a folder or a hub name")
     REDIS_URL: str = Field("", description="Broker; empty: the embedded Valkey over a Unix socket")
     DATABASE_URL: str = Field("", description="postgresql://user:password@host:port/name; empty: SQLite in DATA_DIR")
     DEBUG: bool = Field(False, description="Django's debug pages, for developers only")

@@ -1,9 +1,7 @@
 """The demo persona: an invented person, complete and read-only, so that each screen can be seen full."""
 
-from typing import Any
-
 import yaml
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from questionnaires.bank import DATA
@@ -11,9 +9,9 @@ from questionnaires.models import Answer, AnswerRevision, Persona, Question
 
 
 @transaction.atomic
-def demo_create(*, owner: AbstractBaseUser | Any) -> Persona:
+def demo_create(*, owner: User) -> Persona:
     """The owner's demo persona, made if it is missing. Needs the loaded question bank."""
-    found = Persona.objects.for_owner(owner).filter(is_demo=True).first()
+    found: Persona | None = Persona.objects.for_owner(owner).filter(is_demo=True).first()
     if found:
         return found
     story = yaml.safe_load((DATA / "demo.yaml").read_text("utf-8"))

@@ -2,16 +2,17 @@
 
 import hashlib
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from questionnaires.dataset import Item, normalise
 from questionnaires.dataset.checks import check
-from questionnaires.dataset.findings import MESSAGES, Finding
+from questionnaires.dataset.findings import MESSAGES
 from questionnaires.models import Answer, AnswerRevision, Persona, Question, QuestionnaireItem, Topic, localised
 
 DEFAULT_QUESTIONNAIRE = "know-me-200"
@@ -79,7 +80,7 @@ class Progress:
         return next((count for count in MILESTONES if count > self.answered), None)
 
 
-def persona_create(*, owner: AbstractBaseUser, name: str, language: str = "en") -> Persona:
+def persona_create(*, owner: User, name: str, language: str = "en") -> Persona:
     """A new, empty persona. Refused without a name."""
     name = " ".join(normalise(name)[0].split())
     if not name:
@@ -89,9 +90,9 @@ def persona_create(*, owner: AbstractBaseUser, name: str, language: str = "en") 
     return Persona.objects.create(owner=owner, name=name, language=language)
 
 
-def persona_find(*, owner: AbstractBaseUser, text: str) -> Persona:
+def persona_find(*, owner: User, text: str) -> Persona:
     """The owner's persona by its id, its name (case does not matter) or the only beginning of a name."""
-    personas = list(Persona.objects.for_owner(owner))
+    personas: list[Persona] = list(Persona.objects.for_owner(owner))
     wanted = text.strip().casefold()
     for match in (
         [p for p in personas if str(p.pk) == wanted or p.name.casefold() == wanted],
@@ -100,7 +101,9 @@ def persona_find(*, owner: AbstractBaseUser, text: str) -> Persona:
         if len(match) == 1:
             return match[0]
         if match:
-            raise Refused(f"{len(match)} personas are called “{text}”. Use the id: {', '.join(str(p.pk) for p in match)}.")
+            raise Refused(
+                f"{len(match)} personas are called “{text}”. Use the id: {', '.join(str(p.pk) for p in match)}."
+            )
     known = ", ".join(p.name for p in personas) or "none yet"
     raise Refused(f"There is no persona “{text}”. There are: {known}.", status=404)
 
@@ -220,7 +223,7 @@ def _place(question: Question) -> tuple[int, int]:
 def question_next(*, persona: Persona, progress: Progress) -> Question | None:
     """Where the person left: the current question if it is open, else the first open one after it, else any."""
     open_ones = [question for question in progress.order if question.pk not in progress.states]
-    if not open_ones:
+    if not open_ones or persona.is_demo:
         return progress.order[0] if progress.order else None
     places = {question.pk: place for place, question in enumerate(progress.order)}
     here = places.get(persona.current_question_id or 0, 0)
@@ -240,16 +243,27 @@ class FindingView:
 def findings_get(*, items: list[Item], slugs: dict[str, str]) -> list[FindingView]:
     """What the checks found, errors first. `slugs` maps the key of an answer to its question's slug."""
     labels = {"error": _("must be mended"), "warning": _("look at it"), "advice": _("advice")}
-    topics = {topic.slug: str(topic) for topic in Topic.objects.all()}
-    found = sorted(check(items, topics=list(topics)), key=lambda finding: list(labels).index(finding.severity))
-    return [FindingView(f.severity, labels[f.severity], _sentence(f, topics), slugs.get(f.source, "")) for f in found]
+    found = sorted(check(items), key=lambda finding: list(labels).index(finding.severity))
+    views = [
+        FindingView(f.severity, labels[f.severity], _sentence(f.code, f.params), slugs.get(f.source, "")) for f in found
+    ]
+    silent = _silent_topics(items)
+    return [*views, FindingView("advice", labels["advice"], silent, "")] if silent else views
 
 
-def _sentence(finding: Finding, topics: dict[str, str]) -> str:
-    params = dict(finding.params)
-    if "topic" in params:
-        params["topic"] = topics.get(str(params["topic"]), params["topic"])
-    return _(MESSAGES[finding.code]).format(**params)
+def _sentence(code: str, params: Mapping[str, object]) -> str:
+    return _(MESSAGES[code]).format(**params)
+
+
+def _silent_topics(items: list[Item]) -> str:
+    """One sentence on all topics without answers, since a list of twenty would hide the rest; empty if none."""
+    heard = {item.topic for item in items}
+    silent = [str(topic) for topic in Topic.objects.all() if topic.slug not in heard]
+    if not silent:
+        return ""
+    if len(silent) == 1:
+        return _sentence("topic_without_answers", {"topic": silent[0]})
+    return _("There are no answers yet on: %(topics)s.") % {"topics": ", ".join(silent)}
 
 
 def dataset_build(*, persona: Persona) -> list[Item]:

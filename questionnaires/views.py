@@ -5,6 +5,8 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -15,6 +17,13 @@ from questionnaires.models import Answer, Persona, Question
 from questionnaires.services import Progress, Refused
 
 MAX_SAVE_BYTES = 2 * services.MAX_ANSWER_BYTES + 2_000  # JSON may write a character as \uXXXX
+
+
+def visitor(request: HttpRequest) -> User:
+    """Who is logged in; the middleware lets nobody else in."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
 
 
 def persona_or_404(request: HttpRequest, persona_id: uuid.UUID) -> Persona:
@@ -43,7 +52,7 @@ def personas(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             persona = services.persona_create(
-                owner=request.user, name=request.POST.get("name", ""), language=request.POST.get("language", "en")
+                owner=visitor(request), name=request.POST.get("name", ""), language=request.POST.get("language", "en")
             )
             return redirect("write", persona.pk)
         except Refused as refused:
@@ -59,7 +68,7 @@ def personas(request: HttpRequest) -> HttpResponse:
 @require_POST
 def demo_restore(request: HttpRequest) -> HttpResponse:
     """Puts the demo persona back on the shelf."""
-    demo.demo_create(owner=request.user)
+    demo.demo_create(owner=visitor(request))
     return redirect("personas")
 
 

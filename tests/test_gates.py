@@ -28,11 +28,14 @@ OF_A_PERSONA = sorted(name for name, p in PATTERNS.items() if "persona_id" in p.
 
 
 def address_of(name, persona) -> str:
-    values = {"uuid": uuid.uuid4(), "int": 1, "str": "marker", "slug": "any"}
-    kinds = {key: type(c).__name__.removesuffix("Converter").lower() for key, c in
-             PATTERNS[name].pattern.converters.items()}
-    kinds = {key: {"string": "str"}.get(kind, kind) for key, kind in kinds.items()}
-    return reverse(name, kwargs={key: persona.pk if key == "persona_id" else values[kind] for key, kind in kinds.items()})
+    samples = {"uuid": uuid.uuid4(), "int": 1, "string": "marker", "slug": "any"}
+    converters = PATTERNS[name].pattern.converters
+    kinds = {key: type(converter).__name__.removesuffix("Converter").lower() for key, converter in converters.items()}
+    return reverse(name, kwargs={key: samples[kind] for key, kind in kinds.items()} | persona_id(converters, persona))
+
+
+def persona_id(converters, persona) -> dict:
+    return {"persona_id": persona.pk} if "persona_id" in converters else {}
 
 
 @pytest.mark.parametrize("name", OF_A_PERSONA)

@@ -15,8 +15,15 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def free_port() -> int:
@@ -30,14 +37,22 @@ class Site:
 
     def __init__(self, data_dir: Path) -> None:
         self.environment = os.environ | {
-            "DATA_DIR": str(data_dir), "PORT": str(free_port()), "ENGINE_PORT": str(free_port()), "CI": "true",
+            "DATA_DIR": str(data_dir),
+            "PORT": str(free_port()),
+            "ENGINE_PORT": str(free_port()),
+            "CI": "true",
         }
         self.lines: list[str] = []
 
     def start(self, patience: float = 180) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "up", "--no-browser"], cwd=ROOT, env=self.environment,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            [sys.executable, "manage.py", "up", "--no-browser"],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
         deadline = time.monotonic() + patience
@@ -56,8 +71,14 @@ class Site:
         return next((match[0] for match in found if match), "")
 
     def manage(self, *arguments: str, timeout: float = 300) -> str:
-        done = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment,
-                              capture_output=True, text=True, timeout=timeout)
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

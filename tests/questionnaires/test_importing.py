@@ -46,7 +46,9 @@ def test_a_written_answer_stays_unless_replacing_is_asked_for(persona):
     import_answers(persona=persona, data=records(("Why?", "Old.")), filename="a.json")
     assert import_answers(persona=persona, data=records(("Why?", "New.")), filename="a.json").kept == 1
     assert Answer.objects.get().text == "Old."
-    assert import_answers(persona=persona, data=records(("Why?", "New.")), filename="a.json", replace=True).replaced == 1
+    assert (
+        import_answers(persona=persona, data=records(("Why?", "New.")), filename="a.json", replace=True).replaced == 1
+    )
     assert Answer.objects.get().text == "New."
     assert list(AnswerRevision.objects.values_list("text", flat=True)) == ["Old.", "New."]
 

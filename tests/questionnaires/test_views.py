@@ -131,7 +131,7 @@ def test_an_unreadable_import_is_a_sentence_on_the_page_and_keeps_the_text(visit
     page = visitor.post(reverse("import", args=[persona.pk]), {"pasted": '[{"question": '})
     assert page.status_code == 400
     assert "Nothing was changed." in page.content.decode()
-    assert '[{&quot;question&quot;: ' in page.content.decode()
+    assert "[{&quot;question&quot;: " in page.content.decode()
 
 
 def test_the_data_room_lists_findings_with_the_way_to_the_answer(visitor, persona, asked):
