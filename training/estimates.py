@@ -49,11 +49,7 @@ def seconds_from_earlier(recipe: str, base_model: str, items: int) -> float | No
     earlier = TrainingRun.objects.filter(
         recipe=recipe, base_model=base_model, state=TrainingRun.State.READY, failures=0, items__gt=0
     ).exclude(started_at=None)
-    rates = [
-        (run.finished_at - run.started_at).total_seconds() / run.items
-        for run in earlier.order_by("-finished_at")[:EARLIER_RUNS]
-        if run.finished_at and run.started_at
-    ]
+    rates = [run.seconds / run.items for run in earlier.order_by("-finished_at")[:EARLIER_RUNS] if run.seconds]
     return median(rates) * items if rates else None
 
 

@@ -78,6 +78,13 @@ class TrainingRun(Owned):
         return self.state in self.ACTIVE
 
     @property
+    def seconds(self) -> float | None:
+        """From the first claim to the end; None before."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return round((self.finished_at - self.started_at).total_seconds(), 1)
+
+    @property
     def percent(self) -> int:
         """How far it is, 0 to 100."""
         if self.state == self.State.READY:

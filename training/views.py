@@ -1,6 +1,7 @@
 """Pages of the training room: start, watch, versions."""
 
 import uuid
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -46,14 +47,16 @@ def train(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
 def _train_page(request: HttpRequest, persona: Persona, fault: str = "", status: int = 200) -> HttpResponse:
     items = dataset_build(persona=persona)
     runs = TrainingRun.objects.for_owner(request.user).filter(persona=persona)
-    common = {"items": items, "persona_name": persona.name, "base_model": settings.BASE_MODEL}
+    plan_of = partial(
+        plan, items=items, persona_name=persona.name, base_model=settings.BASE_MODEL, format=services.DEFAULT_FORMAT
+    )
     context = {
         "room": "train",
         "persona": persona,
         "items": items,
         "fault": fault,
         "obstacles": services.obstacles(items),
-        "plans": [plan(recipe=recipe, format=services.DEFAULT_FORMAT, **common) for recipe in services.RECIPES],
+        "plans": [plan_of(recipe=recipe) for recipe in services.RECIPES],
         "active": services.run_active(persona=persona),
         "base_model": settings.BASE_MODEL,
         "versions": PersonaModel.objects.for_owner(request.user).filter(persona=persona).select_related("run"),
