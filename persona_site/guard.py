@@ -1,6 +1,6 @@
 """A small parent that every supervised process gets, so that none outlives the supervisor.
 
-Run by path with the standard library alone (`python -I -S guard.py NICE GRACE LOCK_FD COMMAND...`): it starts the
+Run by path with the standard library alone (`python -I -S guard.py GRACE LOCK_FD COMMAND...`): it starts the
 command in a process group of its own and ends it when its own standard input closes, which happens however the
 supervisor dies, SIGKILL included. What the command leaves behind is ended too: its group, and on Linux whatever left
 that group as well (PR_SET_CHILD_SUBREAPER). A guard that is itself killed takes the command along (PR_SET_PDEATHSIG).
@@ -25,13 +25,12 @@ def prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value)
 
 
-def become(command: list[str], nice: int, parent: int) -> None:
+def become(command: list[str], parent: int) -> None:
     """Turns the forked child into `command`; returns never."""
     os.setpgid(0, 0)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
-    os.nice(nice)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     try:
@@ -73,16 +72,16 @@ def end_rest(group: int, grace: float) -> None:
 
 
 def outlive_nobody(group: int, grace: float) -> None:
-    """Ends the group when the supervisor is gone: nobody ever writes to the pipe, so a read means its end."""
+    """Stops the command when the supervisor is gone: nobody ever writes to the pipe, so a read means its end."""
     os.read(0, 1)
-    send({-group}, signal.SIGTERM)
+    send({group}, signal.SIGTERM)  # to the command alone: it knows how its own children end well
     time.sleep(grace)
     send({-group}, signal.SIGKILL)
 
 
 def main(arguments: list[str]) -> int:
     """Exit status of the command; 128 + N where signal N ended it."""
-    nice, grace, lock, command = int(arguments[0]), float(arguments[1]), int(arguments[2]), arguments[3:]
+    grace, lock, command = float(arguments[0]), int(arguments[1]), arguments[2:]
     if lock >= 0:
         os.set_inheritable(lock, False)  # the guard alone holds it, until the group is gone
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -90,7 +89,7 @@ def main(arguments: list[str]) -> int:
     guard = os.getpid()
     child = os.fork()
     if child == 0:
-        become(command, nice, guard)
+        become(command, guard)
     signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=outlive_nobody, args=(child, grace), daemon=True).start()

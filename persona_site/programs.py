@@ -76,12 +76,9 @@ def io_worker(data_dir: Path) -> Program:
 
 
 def train_worker() -> Program:
-    """Twenty seconds to write a checkpoint; pages come before training on a busy machine."""
+    """On SIGTERM it tells its trainer, which has 20 seconds to write a checkpoint (training.providers.local)."""
     environment = {"OMP_NUM_THREADS": str(settings.TRAINING_THREADS or cores())}
-    command = worker("train", 1)
-    return Program(
-        "train", command, environment=environment, nice=10, grace=20, stop_rank=STOP_NEXT, interrupts_jobs=True
-    )
+    return Program("train", worker("train", 1), environment=environment, grace=25, stop_rank=STOP_NEXT)
 
 
 def engine(data_dir: Path) -> Program:

@@ -33,10 +33,8 @@ class Program:
     command: Sequence[str]
     prepare: Sequence[str] = ()
     environment: dict[str, str] = field(default_factory=dict)
-    nice: int = 0
     grace: float = 5.0  # seconds between SIGTERM and SIGKILL
     stop_rank: int = 0
-    interrupts_jobs: bool = False  # SIGTERM also for what its workers started: a training writes its checkpoint
 
 
 @dataclass(frozen=True)
@@ -93,17 +91,6 @@ def session_of(pid: int) -> int | None:
         return None
 
 
-def interrupt_jobs(guard: int) -> None:
-    """SIGTERM to the processes that the workers below a guard started (guard > master > worker > job)."""
-    with suppress(psutil.NoSuchProcess):
-        masters = psutil.Process(guard).children()
-        workers = [worker for master in masters for worker in master.children()]
-        for worker in workers:
-            with suppress(psutil.NoSuchProcess):
-                for job in worker.children():
-                    job.terminate()
-
-
 class Keeper:
     """Keeps one program alive until it is told to stop."""
 
@@ -149,7 +136,7 @@ class Keeper:
 
     async def start(self, command: Sequence[str]) -> asyncio.subprocess.Process:
         program = self.program
-        guard = [sys.executable, "-I", "-S", str(GUARD), str(program.nice), str(program.grace), str(self.lock)]
+        guard = [sys.executable, "-I", "-S", str(GUARD), str(program.grace), str(self.lock)]
         return await asyncio.create_subprocess_exec(
             *guard,
             *command,
@@ -176,8 +163,6 @@ class Keeper:
         if self.guard is None:
             self.task.cancel()  # it waits for a restart
             return
-        if self.program.interrupts_jobs:
-            interrupt_jobs(self.guard.pid)
         with suppress(ProcessLookupError):
             self.guard.terminate()
 

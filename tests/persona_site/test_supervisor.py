@@ -38,19 +38,6 @@ signal.signal(signal.SIGTERM, stop)
 print("pid", os.getpid(), flush=True)
 time.sleep(600)
 """
-# A master whose worker has a job, as Celery's has a training; master and worker wait for the job.
-WITH_JOB = """
-import subprocess, sys
-level = int(sys.argv[1])
-job = "import os, signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (open('checkpoint', 'w'), sys.exit(3)));"
-job += "print('pid', os.getpid(), flush=True); time.sleep(600)"
-if level:
-    import signal
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    subprocess.run([sys.executable, "-c", open("with_job.py").read(), str(level - 1)])
-else:
-    exec(job)
-"""
 # Starts what its argument says in a session of its own, then goes on.
 LEAVES = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', sys.argv[1]], start_new_session=True)\n"
 DEAF = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + LIVE
@@ -172,13 +159,12 @@ def test_deaf_program_is_killed_after_its_grace(run):
     assert not alive(pid)
 
 
-def test_job_of_a_worker_is_told_to_stop(run, tmp_path):
-    (tmp_path / "with_job.py").write_text(WITH_JOB)
-    site = run(program("train", WITH_JOB, "2", grace=8, interrupts_jobs=True))
+def test_program_has_its_grace_after_the_supervisor_is_killed(run):
+    site = run(program("train", SLOW, "train", "0.5"))
     pid = site.pid("train")
-    site.process.send_signal(signal.SIGTERM)
-    assert site.process.wait(6) == 0, "the job's end lets its worker and master end before the grace is over"
-    assert (tmp_path / "checkpoint").exists() and not alive(pid)
+    site.process.kill()
+    until(lambda: not alive(pid), 5)
+    assert (site.folder / "order").read_text() == "train "
 
 
 def test_no_orphan_after_the_supervisor_is_killed(run):

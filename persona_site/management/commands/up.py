@@ -21,7 +21,7 @@ from persona_site.startup import folder_fault, port_fault, python_fault, take_lo
 from persona_site.supervisor import Program, Supervisor
 
 PATIENCE_SECONDS = 60
-LAST_STOP_SECONDS = 45  # the longest that programs of an earlier start may take to end
+LAST_STOP_SECONDS = 60  # the longest that programs of an earlier start may take to end
 
 
 class Command(BaseCommand):
