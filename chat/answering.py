@@ -1,0 +1,152 @@
+"""From a message to the persona's words: retrieval, prompt, decoding, and a look at what came out.
+
+The chat room and the command `ask` both answer here, so that a figure measured with one holds for the other.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from chat import client
+from chat.grounding import Grounding, Kind, Told, ground
+from questionnaires.dataset import Messages, Note, Renderer, Turn, renderer
+from questionnaires.models import Persona
+from training.models import PersonaModel
+
+MAX_TOKENS = 160
+TEMPERATURES = (0.0, 0.7)  # greedy; once more, less strictly, if the first try was unfit to show
+BARE_FORMAT = "chat"  # of the base model without a training
+LOOP_WORDS, LOOP_TIMES = 8, 3  # so many words the same, so many times: the model is going in circles
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Who answers: the engine's name of the model, and how it was taught to be asked."""
+
+    model: str
+    renderer: Renderer
+    name: str
+
+    def prompt(self, text: str, notes: Sequence[Note], turns: Sequence[Turn] = ()) -> str | Messages:
+        return self.renderer.prompt(text, name=self.name, notes=notes, turns=turns)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A message, what the person said before it (for retrieval), and earlier turns (for the prompt)."""
+
+    text: str
+    context: str | None = None
+    turns: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True)
+class Again:
+    """What came so far is unfit; another try begins from nothing."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The end. `figures`: finish, tokens, seconds, first_ms (milliseconds to the first token), probability, tries."""
+
+    text: str
+    grounding: Grounding
+    figures: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+Event = str | Again | Reply
+
+
+def speaker_get(*, persona: Persona, version: PersonaModel | None) -> Speaker:
+    """The version, or the bare base model with the persona's name."""
+    if version is None:
+        return Speaker(settings.BASE_MODEL, renderer(BARE_FORMAT), persona.name)
+    return Speaker(str(version.pk), renderer(version.format), version.spoken_name)
+
+
+async def answer(*, speaker: Speaker, told: Sequence[Told], asked: Asked) -> AsyncGenerator[Event, None]:
+    """The reply in pieces of shown text, then a `Reply`. Raises EngineError."""
+    clock = _Clock()
+    grounding = await ground(text=asked.text, context=asked.context, told=told)
+    if grounding.kind is Kind.UNKNOWN:
+        yield Reply("", grounding, clock.figures(grounding))
+        return
+    prompt = speaker.prompt(asked.text, grounding.notes, asked.turns)
+    for temperature in TEMPERATURES:
+        clock.tries += 1
+        shown = ""
+        async with aclosing(_decode(speaker, prompt, temperature, clock)) as pieces:
+            async for piece in pieces:
+                shown += piece
+                yield piece
+        if not is_unfit(shown):
+            yield Reply(shown, grounding, clock.figures(grounding))
+            return
+        yield Again()
+    sentence = _("The model found no words of its own for this. Ask in other words, or train on more answers.")
+    yield Reply("", grounding, clock.figures(grounding), error=sentence)
+
+
+async def _decode(
+    speaker: Speaker, prompt: str | Messages, temperature: float, clock: _Clock
+) -> AsyncGenerator[str, None]:
+    """The growth of the cleaned text, so that no marker is ever shown."""
+    raw = shown = ""
+    stream = client.stream_reply(
+        model=speaker.model, prompt=prompt, stop=speaker.renderer.stop, temperature=temperature, max_tokens=MAX_TOKENS
+    )
+    async with aclosing(stream) as pieces:
+        async for piece in pieces:
+            if isinstance(piece, client.Finish):
+                clock.finished(piece)
+                continue
+            clock.token()
+            raw += piece
+            clean = speaker.renderer.clean(raw)
+            if len(clean) > len(shown) and clean.startswith(shown):
+                yield clean[len(shown) :]
+                shown = clean
+
+
+class _Clock:
+    """Measures one reply from the moment it was begun, retrieval included."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+        self._begun = perf_counter()
+        self._first: float | None = None
+        self._finish: client.Finish | None = None
+
+    def token(self) -> None:
+        self._first = self._first or perf_counter()
+
+    def finished(self, finish: client.Finish) -> None:
+        self._finish = finish
+
+    def figures(self, grounding: Grounding) -> dict[str, Any]:
+        now = perf_counter()
+        figures: dict[str, Any] = {"seconds": round(now - self._begun, 3), "tries": self.tries}
+        if grounding.probability is not None:
+            figures["probability"] = round(grounding.probability, 4)
+        if self._first and self._finish:
+            decoding = max(now - self._first, 1e-3)
+            figures["finish"], figures["tokens"] = self._finish.reason, self._finish.tokens
+            figures["first_ms"] = round(1000 * (self._first - self._begun))
+            figures["tokens_per_second"] = round(self._finish.tokens / decoding, 1)
+        return figures
+
+
+def is_unfit(text: str) -> bool:
+    """Empty, or the same eight words three times."""
+    words = text.casefold().split()
+    runs = Counter(tuple(words[start : start + LOOP_WORDS]) for start in range(len(words) - LOOP_WORDS + 1))
+    return not text.strip() or max(runs.values(), default=0) >= LOOP_TIMES

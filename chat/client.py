@@ -1,0 +1,215 @@
+"""The model server, spoken to through openai's SDK. The only file that imports it.
+
+The address and the key are explicit: a stray OPENAI_BASE_URL, OPENAI_API_KEY or HTTP_PROXY must not send a person's
+words elsewhere. Nothing is retried here, because a stream cannot be, and no redirect is followed.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+import httpx2
+import openai
+from django.conf import settings
+from django.utils.translation import gettext as _
+from openai import AsyncOpenAI
+
+from questionnaires.dataset import Messages
+
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletionMessageParam
+
+logger = logging.getLogger(__name__)
+
+FIRST_BYTE_SECONDS = 60.0  # a version new to the server is loaded before its first token
+CONNECT_SECONDS = 3.0
+HEALTH_SECONDS = 2.0
+
+
+class EngineError(Exception):
+    """The model server gave no answer; the message is a sentence for the person."""
+
+
+class EngineStarting(EngineError):
+    """Nobody listens yet, or the base model is still being loaded: trying again soon makes sense."""
+
+
+class EngineTimeout(EngineError):
+    """It took too long."""
+
+
+class EngineBusy(EngineError):
+    """It has too much to do at once."""
+
+
+class ModelUnknown(EngineError):
+    """It has no model of that name."""
+
+
+class RequestRejected(EngineError):
+    """It did not accept what it was sent."""
+
+
+class EngineBroken(EngineError):
+    """It failed, or its answer is not what the contract says."""
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The end of a stream: OpenAI's finish reason, and the number of tokens that came."""
+
+    reason: str
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Document:
+    """An answer as /v1/rerank takes it: all wordings of its question, the person's own first."""
+
+    id: str
+    questions: tuple[str, ...]
+    answer: str
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A document's place in the list that was sent, and its score; higher is better."""
+
+    index: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The best documents, best first; `probability` (0 to 1) that they hold the answer at all, `known` the verdict."""
+
+    hits: tuple[Hit, ...]
+    probability: float
+    known: bool
+
+
+async def stream_reply(
+    *, model: str, prompt: str | Messages, stop: Sequence[str], temperature: float, max_tokens: int
+) -> AsyncGenerator[str | Finish, None]:
+    """The reply in pieces, then a `Finish`. Messages go to /v1/chat/completions, a string to /v1/completions.
+
+    Closing the iterator closes the connection, at which the server stops generating. Raises EngineError.
+    """
+    wanted: dict[str, Any] = {
+        "model": model,
+        "stop": list(stop),
+        "temperature": temperature,
+        "max_tokens": max_tokens,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    with _sentences():
+        async with _client() as client:
+            if isinstance(prompt, str):
+                stream = await client.completions.create(prompt=prompt, **wanted)
+            else:
+                messages = cast("list[ChatCompletionMessageParam]", prompt)
+                stream = await client.chat.completions.create(messages=messages, **wanted)
+            async with stream:
+                async for piece in _pieces(stream):
+                    yield piece
+
+
+async def _pieces(stream: AsyncIterator[Any]) -> AsyncIterator[str | Finish]:
+    reason, counted, reported = "", 0, 0
+    async for chunk in stream:
+        if chunk.usage:
+            reported = chunk.usage.completion_tokens
+        for choice in chunk.choices[:1]:
+            text = choice.delta.content if hasattr(choice, "delta") else choice.text
+            reason = choice.finish_reason or reason
+            if text:
+                counted += 1
+                yield text
+    if not reason:
+        raise EngineBroken(_("The model server broke off in the middle of the reply."))
+    yield Finish(reason, reported or counted)
+
+
+async def rank(*, query: str, context: str | None, documents: Sequence[Document], top_n: int = 3) -> Ranked:
+    """The documents that answer `query`; `context` is what the person said before it. Raises EngineError."""
+    body = {
+        "query": query,
+        "context": context,
+        "documents": [
+            {"id": document.id, "questions": list(document.questions), "answer": document.answer}
+            for document in documents
+        ],
+        "top_n": top_n,
+    }
+    with _sentences():
+        async with _client() as client:
+            reply = await client.post("/rerank", body=body, cast_to=object)
+    return _ranked(reply, len(documents))
+
+
+def _ranked(reply: Any, count: int) -> Ranked:
+    try:
+        hits = tuple(Hit(int(row["index"]), float(row["relevance_score"])) for row in reply["results"])
+        verdict = reply["answerable"]
+        ranked = Ranked(hits, float(verdict["probability"]), bool(verdict["known"]))
+    except (KeyError, TypeError, ValueError):
+        raise EngineBroken(_("The model server cannot rank answers. Check the address in ENGINE_URL.")) from None
+    if any(not 0 <= hit.index < count for hit in ranked.hits):
+        raise EngineBroken(_("The model server ranked an answer that it was not sent."))
+    return ranked
+
+
+def is_up(url: str) -> bool:
+    """Whether a server with its base model loaded answers at `url`."""
+    try:
+        with httpx2.Client(verify=_tls(), trust_env=False, timeout=HEALTH_SECONDS) as client:
+            return client.get(f"{url}/health").status_code == 200
+    except httpx2.HTTPError:
+        return False
+
+
+def _client() -> AsyncOpenAI:
+    timeout = httpx2.Timeout(FIRST_BYTE_SECONDS, connect=CONNECT_SECONDS)
+    http = httpx2.AsyncClient(verify=_tls(), trust_env=False, follow_redirects=False, timeout=timeout)
+    return AsyncOpenAI(
+        base_url=settings.ENGINE_URL + "/v1", api_key="local", max_retries=0, timeout=timeout, http_client=http
+    )
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One context for all clients: reading the certificates takes 60 ms, longer than a token."""
+    return httpx2.create_ssl_context()
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """The SDK's errors become ours; their detail goes to the log. The SDK wraps no error of a stream under way."""
+    try:
+        yield
+    except (openai.APIError, httpx2.HTTPError) as error:
+        logger.warning("model server: %s: %s", type(error).__name__, error)
+        raise _translated(error) from error
+
+
+def _translated(error: openai.APIError | httpx2.HTTPError) -> EngineError:
+    match error:
+        case openai.APITimeoutError() | httpx2.TimeoutException():
+            return EngineTimeout(_("The model server did not answer in time. The computer may be busy; try again."))
+        case openai.APIConnectionError() | openai.APIStatusError(status_code=503):
+            return EngineStarting(_("The model server is still starting. Try again in a moment."))
+        case openai.NotFoundError():
+            return ModelUnknown(_("The model server does not know this version. Choose another one."))
+        case openai.RateLimitError():
+            return EngineBusy(_("The model server has too much to do at once. Try again in a moment."))
+        case openai.BadRequestError() | openai.UnprocessableEntityError():
+            return RequestRejected(_("The model server refused the question. It may be too long; make it shorter."))
+        case _:
+            return EngineBroken(_("The model server failed while it answered. Try again; its log says more."))

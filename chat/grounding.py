@@ -1,0 +1,147 @@
+"""Which of the person's own answers a message rests on, or that they never told it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from chat import client
+from questionnaires.dataset import Note
+from questionnaires.models import Answer, Persona, Question, localised
+from questionnaires.services import dataset_build
+
+NOTES = 1  # the model is trained with one note; three made it loop
+SOURCES = 3
+SOURCE_FLOOR = 0.8  # of the best score: a hit below it is another subject
+NOTE_CHARACTERS = 3000  # about 850 tokens: note, question and reply fit the bundled model's 2048
+OFFER_SIMILARITY = 1.9  # of three summed cosines: the open question asks nearly what was asked
+
+# Greetings, thanks and farewells: no facts are asked for. One more word may follow, as a name does.
+_SMALL_TALK = re.compile(
+    r"(?:hi|hello|hey|hiya|good (?:morning|afternoon|evening|night|day)|thanks?(?: you)?(?: (?:so|very) much| a lot)?"
+    r"|bye(?:[- ]bye)?|goodbye|see you(?: (?:later|soon|tomorrow))?|nice to meet you|how are you(?: (?:doing|today))?"
+    r"|привет(?:ик)?|здравствуй(?:те)?|добр(?:ый|ое) (?:день|вечер|утро)|доброй ночи|спасибо(?: большое)?|благодарю"
+    r"|пока(?:-пока)?|до (?:свидания|встречи|завтра)|как (?:ты|вы|дела))(?:[\s,]+\w+)?",
+    re.IGNORECASE,
+)
+
+
+class Kind(StrEnum):
+    NOTE = "note"  # the reply rests on an answer
+    SMALL_TALK = "small talk"  # the model speaks without a note
+    UNKNOWN = "unknown"  # the person never told it
+
+
+@dataclass(frozen=True)
+class Told:
+    """An answer of the person: as a note for the model, as a document for the ranking, and where it stands."""
+
+    answer_id: str
+    slug: str
+    topic: str
+    note: Note
+    ways_to_ask: tuple[str, ...]
+
+    @property
+    def document(self) -> client.Document:
+        return client.Document(self.answer_id, self.ways_to_ask, self.note.answer)
+
+    def source(self, score: float) -> dict[str, Any]:
+        """As a message stores it."""
+        return {
+            "answer": self.answer_id,
+            "slug": self.slug,
+            "topic": self.topic,
+            "question": self.note.question,
+            "score": round(score, 4),
+        }
+
+
+@dataclass(frozen=True)
+class Grounding:
+    """What a reply rests on. `sources` are rows as `Told.source` makes them, the note's own first."""
+
+    kind: Kind
+    notes: tuple[Note, ...] = ()
+    sources: tuple[dict[str, Any], ...] = ()
+    probability: float | None = None  # that the person told it; none: nobody asked
+
+
+def told_get(*, persona: Persona) -> list[Told]:
+    """The person's answers in the words that a training sees, with all wordings of their questions."""
+    items = {item.source: item for item in dataset_build(persona=persona)}
+    answers = Answer.objects.filter(pk__in=list(items)).select_related("question__topic")
+    places = {str(answer.pk): answer.question for answer in answers}
+    return [
+        Told(
+            answer_id=key,
+            slug=places[key].slug,
+            topic=localised(places[key].topic.title) if places[key].topic else "",
+            note=Note(item.question, _shortened(item.answer)),
+            ways_to_ask=item.ways_to_ask,
+        )
+        for key, item in items.items()
+        if key in places
+    ]
+
+
+def _shortened(text: str) -> str:
+    """Cut at a word; a longer note would leave no room for the reply."""
+    return text if len(text) <= NOTE_CHARACTERS else text[:NOTE_CHARACTERS].rpartition(" ")[0] or text[:NOTE_CHARACTERS]
+
+
+async def ground(*, text: str, context: str | None, told: Sequence[Told]) -> Grounding:
+    """What the reply to `text` rests on; `context` is what the person said before. Raises EngineError."""
+    if is_small_talk(text):
+        return Grounding(Kind.SMALL_TALK)
+    if not told:
+        return Grounding(Kind.UNKNOWN, probability=0.0)
+    documents = [answer.document for answer in told]
+    ranked = await client.rank(query=text, context=context, documents=documents, top_n=SOURCES)
+    if not ranked.known or not ranked.hits:
+        return Grounding(Kind.UNKNOWN, sources=_sources(told, ranked.hits), probability=ranked.probability)
+    notes = tuple(told[hit.index].note for hit in ranked.hits[:NOTES])
+    floor = SOURCE_FLOOR * ranked.hits[0].score
+    near = [hit for place, hit in enumerate(ranked.hits) if place < NOTES or hit.score >= floor]
+    return Grounding(Kind.NOTE, notes, _sources(told, near), ranked.probability)
+
+
+def _sources(told: Sequence[Told], hits: Sequence[client.Hit]) -> tuple[dict[str, Any], ...]:
+    return tuple(told[hit.index].source(hit.score) for hit in hits)
+
+
+def is_small_talk(text: str) -> bool:
+    """Whether the whole message is a greeting, thanks or a farewell."""
+    return _SMALL_TALK.fullmatch(text.strip().rstrip("!.?…) ")) is not None
+
+
+def bank_get(*, language: str) -> list[client.Document]:
+    """The bank's questions as documents: always the same set, so the engine encodes it once."""
+    questions = Question.objects.filter(persona=None, retired=False)
+    return [_as_document(question, language) for question in questions]
+
+
+def _as_document(question: Question, language: str) -> client.Document:
+    texts = question.in_language(language)
+    return client.Document(question.slug, (texts["text"], *texts.get("wordings", ())), texts["text"])
+
+
+def answered_slugs(*, persona: Persona) -> set[str]:
+    """The questions that have an answer, or that the person would rather not answer."""
+    silent = [Answer.State.ANSWERED, Answer.State.REFUSED]
+    return set(Answer.objects.filter(persona=persona, state__in=silent).values_list("question__slug", flat=True))
+
+
+async def offer_find(*, text: str, bank: Sequence[client.Document], answered: set[str]) -> dict[str, str]:
+    """The open question that asks nearly the same: {"slug", "question"}, or nothing. Raises EngineError."""
+    if not bank:
+        return {}
+    ranked = await client.rank(query=text, context=None, documents=bank, top_n=SOURCES)
+    for hit in ranked.hits:
+        document = bank[hit.index]
+        if hit.score >= OFFER_SIMILARITY and document.id not in answered:
+            return {"slug": document.id, "question": document.questions[0]}
+    return {}

@@ -1,0 +1,243 @@
+"""A reply on its way: one process writes it to its end, and any number of pages look on.
+
+The writing is a task of its own, so a page that is closed or loaded again neither cuts nor doubles it. The page that
+won the claim hears each token; others read what is stored about every second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections
+from django.utils import translation
+
+from chat import services
+from chat.answering import Again, Asked, Reply, Speaker, answer, speaker_get
+from chat.client import EngineError, EngineStarting
+from chat.grounding import Kind, Told, answered_slugs, bank_get, offer_find, told_get
+from chat.models import Message
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.3  # between two looks at the stop flag
+STORE_EVERY = 3  # looks between two writes of what came so far
+POLL_SECONDS = 0.5  # of a page that looks on
+WARM_UP_SECONDS = 45  # that a message waits for a model server that is still starting
+
+State = Message.State
+Heard = tuple[str, dict[str, Any]]  # an event for the page: its name and its data
+
+_tasks: set[asyncio.Task[None]] = set()  # the loop itself holds its tasks weakly
+
+
+@dataclass
+class Progress:
+    """What came so far, and who listens."""
+
+    text: str = ""
+    heard: asyncio.Queue[Heard] = field(default_factory=asyncio.Queue)
+
+    def add(self, piece: str) -> None:
+        self.text += piece
+        self.heard.put_nowait(("text", {"text": piece}))
+
+    def restart(self) -> None:
+        self.text = ""
+        self.heard.put_nowait(("again", {}))
+
+    def wait(self) -> None:
+        self.heard.put_nowait(("waiting", {}))
+
+    def end(self) -> None:
+        self.heard.put_nowait(("end", {}))
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything that a reply needs from the database, read once."""
+
+    reply_id: UUID
+    speaker: Speaker
+    told: list[Told]
+    asked: Asked
+
+
+async def reply_stream(*, reply: Message) -> AsyncIterator[Heard]:
+    """Events for one page: "text" (more of it), "full" (all so far), "again" (begin anew), "waiting" (warm-up).
+
+    The first page that comes sets the writing going. Ends when the reply has its final state in the database.
+    """
+    if await sync_to_async(services.reply_claim)(reply=reply):
+        heard = reply_begin(reply).heard
+        while (event := await heard.get())[0] != "end":
+            yield event
+        return
+    async for event in _look_on(reply.pk):
+        yield event
+
+
+async def reply_write(*, reply: Message) -> None:
+    """Answers and returns when the reply is whole: for pages without JavaScript. Nothing if somebody else does."""
+    if await sync_to_async(services.reply_claim)(reply=reply):
+        await _write(reply, Progress())
+
+
+def reply_begin(reply: Message) -> Progress:
+    """Starts the writing of a claimed reply.
+
+    In a context of its own, because the request's one, with its database thread, ends with the request.
+    """
+    progress = Progress()
+    language = translation.get_language()
+
+    async def write() -> None:
+        with translation.override(language):
+            await _write(reply, progress)
+
+    task = asyncio.get_running_loop().create_task(write(), context=contextvars.Context())
+    _tasks.add(task)
+    task.add_done_callback(_ended)
+    return progress
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    _tasks.discard(task)
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("a reply failed", exc_info=error)
+
+
+async def _look_on(reply_id: UUID) -> AsyncIterator[Heard]:
+    shown: str | None = None
+    while True:
+        text, state = await sync_to_async(_stored)(reply_id)
+        if text != shown:
+            shown = text
+            yield "full", {"text": text}
+        if state not in Message.RUNNING:
+            return
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _stored(reply_id: UUID) -> tuple[str, str]:
+    row = Message.objects.filter(pk=reply_id).select_related("conversation").first()
+    if row and row.state == State.STREAMING and services.replies_repair(conversation=row.conversation):
+        row.refresh_from_db()
+    return (row.text, row.state) if row else ("", State.CUT)
+
+
+async def _write(reply: Message, progress: Progress) -> None:
+    """To the end of a claimed reply, which gets its final state whatever happens."""
+    await sync_to_async(close_old_connections)()  # no request does it for this thread
+    fields: dict[str, Any] = {"state": State.CUT}
+    watch = asyncio.create_task(_watch(reply.pk, progress))
+    work = asyncio.create_task(_work(reply, progress))
+    try:
+        await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            fields = work.result()
+        else:
+            watch.result()  # raises what went wrong in it
+            work.cancel()
+            await asyncio.wait({work})
+            fields = {"state": State.STOPPED}
+    finally:
+        work.cancel()
+        watch.cancel()
+        fields = {"text": progress.text} | fields
+        await sync_to_async(services.reply_finish)(reply_id=reply.pk, fields=fields)
+        progress.end()
+
+
+async def _watch(reply_id: UUID, progress: Progress) -> None:
+    """Returns when the reply shall stop; stores what came on the way."""
+    looks, goes_on = 0, True
+    while goes_on:
+        await asyncio.sleep(LOOK_SECONDS)
+        looks += 1
+        if looks % STORE_EVERY:
+            goes_on = await sync_to_async(services.reply_goes_on)(reply_id=reply_id)
+        else:
+            goes_on = await sync_to_async(services.reply_beat)(reply_id=reply_id, text=progress.text)
+
+
+async def _work(reply: Message, progress: Progress) -> dict[str, Any]:
+    """Answers; the fields that the finished row gets."""
+    try:
+        task = await sync_to_async(_task)(reply.pk)
+        final = await _when_warm(task, progress)
+        return await _fields(task, final, progress)
+    except EngineError as error:
+        return {"state": State.CUT if progress.text else State.FAILED, "error": str(error)}
+
+
+def _task(reply_id: UUID) -> Task:
+    reply = Message.objects.select_related("conversation__persona", "version").get(pk=reply_id)
+    persona = reply.conversation.persona
+    dialogue = services.dialogue_get(reply=reply)
+    return Task(
+        reply_id=reply_id,
+        speaker=speaker_get(persona=persona, version=reply.version),
+        told=told_get(persona=persona),
+        asked=Asked(dialogue.text, dialogue.context, dialogue.turns),
+    )
+
+
+async def _when_warm(task: Task, progress: Progress) -> Reply:
+    """The reply of a server that may still be starting: asked again each second until it is up."""
+    give_up = asyncio.get_running_loop().time() + WARM_UP_SECONDS
+    while True:
+        try:
+            return await _answer(task, progress)
+        except EngineStarting:
+            if progress.text or asyncio.get_running_loop().time() >= give_up:
+                raise
+        progress.wait()
+        await asyncio.sleep(1)
+
+
+async def _answer(task: Task, progress: Progress) -> Reply:
+    async with aclosing(answer(speaker=task.speaker, told=task.told, asked=task.asked)) as events:
+        async for event in events:
+            if isinstance(event, Reply):
+                return event
+            if isinstance(event, Again):
+                progress.restart()
+            else:
+                progress.add(event)
+    raise RuntimeError("answer() ended without a Reply")
+
+
+async def _fields(task: Task, final: Reply, progress: Progress) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "state": State.FAILED if final.error else State.DONE,
+        "text": final.text,
+        "error": final.error,
+        "sources": list(final.grounding.sources),
+        "figures": final.figures,
+    }
+    if final.grounding.kind is Kind.UNKNOWN:
+        fields |= {"state": State.UNKNOWN, "sources": [], "offer": await _offer(task)}
+    return fields
+
+
+async def _offer(task: Task) -> dict[str, str]:
+    bank, answered = await sync_to_async(_open_questions)(task.reply_id)
+    try:
+        return await offer_find(text=task.asked.text, bank=bank, answered=answered)
+    except EngineError:  # the reply is right without it
+        return {}
+
+
+def _open_questions(reply_id: UUID) -> tuple[list[Any], set[str]]:
+    persona = Message.objects.select_related("conversation__persona").get(pk=reply_id).conversation.persona
+    if persona.is_demo:
+        return [], set()
+    return bank_get(language=persona.language), answered_slugs(persona=persona)

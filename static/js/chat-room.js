@@ -1,0 +1,129 @@
+// The chat room: sends a message, shows the reply while it comes, stops it. Without this file the form posts the page.
+import { csrfToken, operationId } from "./page.js";
+
+class ChatRoom extends HTMLElement {
+  connectedCallback() {
+    this.form = this.part("composer");
+    this.field = this.form.elements.text;
+    this.form.addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
+    this.field.addEventListener("keydown", (event) => this.key(event));
+    this.part("stop").addEventListener("click", () => this.stop());
+    addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.reply && !event.isComposing) { event.preventDefault(); this.stop(); }
+    });
+    const running = [...this.querySelectorAll(".reply[aria-busy]")].pop();
+    if (running) this.follow(running);
+    if (matchMedia("(min-width: 48rem)").matches) this.field.focus({ preventScroll: true });
+    if (this.querySelector(".said")) this.down();
+  }
+
+  disconnectedCallback() { this.source?.close(); }
+
+  part(name) { return this.querySelector(`[data-part="${name}"]`); }
+
+  key(event) {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return; // Shift+Enter: a new line
+    event.preventDefault();
+    this.form.requestSubmit();
+  }
+
+  async send() {
+    const text = this.field.value.trim();
+    if (!text || this.reply || this.sending) return;
+    this.sending = true;
+    const answer = await this.post(text);
+    this.sending = false;
+    if (!answer) return;
+    this.field.value = "";
+    this.form.elements.operation.value = operationId();
+    this.part("talk").querySelector(".beginning")?.remove();
+    this.part("talk").append(fragment(answer.html));
+    history.replaceState(null, "", new URL("../", this.form.action)); // the new conversation's own address
+    this.follow(this.part("talk").lastElementChild);
+    this.down();
+  }
+
+  /** The server's answer to the message, or null after a sentence about what went wrong. */
+  async post(text) {
+    const fields = this.form.elements;
+    let response;
+    try {
+      response = await fetch(this.form.action, {
+        method: "POST", redirect: "manual", signal: AbortSignal.timeout(15000),
+        headers: { "Content-Type": "application/json", "X-CSRFToken": csrfToken() },
+        // The operation's id stays the same until the server has it, so a lost reply does not ask twice.
+        body: JSON.stringify({ text, operation: fields.operation.value, version: fields.version.value }),
+      });
+    } catch { return this.fault(this.dataset.offline); }
+    if (response.type === "opaqueredirect" || response.status === 403) return this.fault(this.dataset.locked);
+    const answer = await response.json().catch(() => ({}));
+    return response.ok ? (this.fault(""), answer) : this.fault(answer.error || this.dataset.offline);
+  }
+
+  fault(sentence) {
+    this.part("fault").hidden = !sentence;
+    this.part("fault").textContent = sentence;
+    return null;
+  }
+
+  /** Shows a reply as it comes. EventSource comes back by itself, and then gets all that is stored so far. */
+  follow(article) {
+    this.reply = article;
+    this.busy(true);
+    const words = article.querySelector('[data-part="words"]');
+    const wait = article.querySelector('[data-part="wait"]');
+    const show = (change) => { wait.hidden = true; this.keepDown(change); };
+    const source = this.source = new EventSource(article.dataset.stream);
+    source.addEventListener("text", (event) => show(() => words.append(JSON.parse(event.data).text)));
+    source.addEventListener("full", (event) => show(() => { words.textContent = JSON.parse(event.data).text; }));
+    source.addEventListener("again", () => show(() => { words.textContent = ""; }));
+    source.addEventListener("waiting", () => { wait.hidden = false; });
+    source.addEventListener("done", (event) => this.finish(JSON.parse(event.data)));
+    source.addEventListener("error", () => this.fault(source.readyState === EventSource.CLOSED ? this.dataset.locked : this.dataset.broke));
+    source.addEventListener("open", () => this.fault(""));
+  }
+
+  finish({ html }) {
+    this.source.close();
+    const finished = fragment(html);
+    const words = [...finished.querySelectorAll(".words, .fault")].map((part) => part.textContent).join(" ");
+    this.keepDown(() => this.reply.replaceWith(finished));
+    this.part("announce").textContent = words; // once, and whole: tokens are never announced
+    this.reply = null;
+    this.busy(false);
+  }
+
+  async stop() {
+    if (!this.reply) return;
+    this.part("stop").disabled = true;
+    try {
+      await fetch(this.reply.dataset.stop, { method: "POST", headers: { Accept: "application/json", "X-CSRFToken": csrfToken() } });
+    } catch { this.fault(this.dataset.offline); }
+    this.part("stop").disabled = false;
+  }
+
+  busy(on) {
+    this.part("send").hidden = on;
+    this.part("stop").hidden = !on;
+    this.part("stop").disabled = false;
+  }
+
+  /** Changes the talk and stays at its end, unless the person has scrolled up to read. */
+  keepDown(change) {
+    const page = document.documentElement;
+    const atEnd = page.scrollHeight - page.scrollTop - page.clientHeight < 80;
+    change();
+    if (atEnd) this.down();
+  }
+
+  down() { scrollTo({ top: document.documentElement.scrollHeight }); }
+}
+
+/** Elements of HTML that this server made: its templates escape every word of a person or a model. */
+function fragment(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content;
+}
+
+customElements.define("chat-room", ChatRoom);
