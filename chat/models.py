@@ -73,3 +73,9 @@ class Message(Owned):
     @property
     def is_running(self) -> bool:
         return self.state in self.RUNNING
+
+    @property
+    def asked_text(self) -> str:
+        """Of a reply: the message that it answers."""
+        rows = Message.objects.filter(conversation=self.conversation_id, number=self.number - 1)
+        return rows.values_list("text", flat=True).first() or ""

@@ -62,7 +62,7 @@ def version_choose(*, persona: Persona, name: str) -> PersonaModel | None:
     if not name:
         return version_current(persona=persona)
     try:
-        found = PersonaModel.objects.filter(persona=persona, pk=UUID(name)).first()
+        found: PersonaModel | None = PersonaModel.objects.filter(persona=persona, pk=UUID(name)).first()
     except ValueError:
         found = None
     if found is None:
