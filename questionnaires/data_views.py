@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from questionnaires import services
 from questionnaires.dataset import RENDERERS, Item, encode, renderer, split_items
@@ -75,7 +75,7 @@ def import_upload(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
     try:
         report = import_answers(persona=persona, data=content, filename=filename, dry_run=True)
     except (ImportFailure, Refused) as failure:
-        fault = _("%(name)s: %(fault)s Nothing was changed.") % {"name": filename, "fault": failure}
+        fault = _("%(name)s: %(fault)s Nothing was changed.") % {"name": filename, "fault": _explain(failure)}
         context = data_context(persona) | {"import_fault": fault, "pasted": "" if upload else request.POST["pasted"]}
         return render(request, "questionnaires/data.html", context, status=getattr(failure, "status", 400))
     upload_id = upload_keep(owner_id=persona.owner_id, data=content, filename=filename)
@@ -83,7 +83,15 @@ def import_upload(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
     return render(request, "questionnaires/import.html", context)
 
 
-@require_http_methods(["POST"])
+def _explain(failure: ImportFailure | Refused) -> str:
+    """The sentence in the visitor's language."""
+    if isinstance(failure, Refused):
+        return str(failure)
+    sentence = _(failure.template).format(**failure.params)
+    return _("line %(line)d: %(fault)s") % {"line": failure.line, "fault": sentence} if failure.line else sentence
+
+
+@require_POST
 def import_confirm(request: HttpRequest, persona_id: uuid.UUID, upload_id: uuid.UUID) -> HttpResponse:
     """Does what the report said, all or nothing."""
     persona = persona_or_404(request, persona_id)
@@ -94,7 +102,7 @@ def import_confirm(request: HttpRequest, persona_id: uuid.UUID, upload_id: uuid.
     try:
         report = import_answers(persona=persona, data=kept[0], filename=kept[1], replace="replace" in request.POST)
     except (ImportFailure, Refused) as failure:
-        messages.error(request, str(failure))
+        messages.error(request, _explain(failure))
         return redirect("data", persona.pk)
     upload_drop(owner_id=persona.owner_id, upload_id=upload_id)
     text = ngettext("%(n)d answer was imported.", "%(n)d answers were imported.", report.stored)

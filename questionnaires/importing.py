@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from questionnaires.dataset.readers import read
 from questionnaires.dataset.records import ImportedItem
@@ -44,7 +45,7 @@ def import_answers(
 ) -> ImportReport:
     """Reads the file and stores its answers; with `dry_run` only counts. Raises ImportFailure or Refused."""
     if persona.is_demo:
-        raise Refused("The demo persona is read-only. Begin your own portrait to import answers.", status=403)
+        raise Refused(_("The demo persona is read-only. Begin your own portrait to import answers."), status=403)
     items = read(data, filename)
     with transaction.atomic():
         report, writes = _plan(persona, items, filename, replace)
@@ -56,7 +57,7 @@ def import_answers(
                 _write(persona, question, write.item)
     if report.faults and not dry_run:
         line, fault = report.faults[0]
-        raise Refused(f"Line {line}: {fault} Nothing was imported.")
+        raise Refused(_("Line %(line)d: %(fault)s Nothing was imported.") % {"line": line, "fault": fault})
     return report
 
 
@@ -90,9 +91,9 @@ def _plan(
 
 def _fault(item: ImportedItem) -> str:
     if len(item.question) > MAX_QUESTION_CHARACTERS:
-        return "the question is longer than 500 characters. Shorten it."
+        return _("the question is longer than 500 characters. Shorten it.")
     if len(item.answer.encode()) > MAX_ANSWER_BYTES:
-        return "the answer is longer than 100 kB. Shorten it or split it."
+        return _("the answer is longer than 100 kB. Shorten it or split it.")
     return ""
 
 

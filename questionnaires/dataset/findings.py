@@ -8,71 +8,140 @@ from typing import Literal
 
 Severity = Literal["error", "warning", "advice"]
 
+
 # An error blocks training; a warning should be looked at; advice may be ignored.
+def gettext_noop(text: str) -> str:
+    """Marks a sentence for the translators; translating is the caller's business."""
+    return text
+
+
 RULES: dict[str, tuple[Severity, str]] = {
     # The set as a whole
-    "too_few": ("error", "At least {minimum} answers are needed; you have {count}. Answer {missing} more."),
-    "few": ("advice", "You have {count} answers. From {wanted} on a model begins to sound like you; 150 are good."),
-    "questions_identical": ("error", "All questions are the same: {text}. Give every answer its own question."),
-    "few_different_answers": ("advice", "Only {different} of {count} answers differ. Varied answers make a persona."),
-    "questions_begin_alike": ("advice", "All questions begin with “{text}”. Leave it out: it teaches nothing."),
-    "answers_begin_alike": ("advice", "All answers begin with “{text}”. The model will begin every reply so."),
-    "mixed_languages": ("advice", "The answers are in several languages: {languages}. One language works better."),
+    "too_few": (
+        "error",
+        gettext_noop("At least {minimum} answers are needed; you have {count}. Answer {missing} more."),
+    ),
+    "few": (
+        "advice",
+        gettext_noop("You have {count} answers. From {wanted} on a model begins to sound like you; 150 are good."),
+    ),
+    "questions_identical": (
+        "error",
+        gettext_noop("All questions are the same: {text}. Give every answer its own question."),
+    ),
+    "few_different_answers": (
+        "advice",
+        gettext_noop("Only {different} of {count} answers differ. Varied answers make a persona."),
+    ),
+    "questions_begin_alike": (
+        "advice",
+        gettext_noop("All questions begin with “{text}”. Leave it out: it teaches nothing."),
+    ),
+    "answers_begin_alike": (
+        "advice",
+        gettext_noop("All answers begin with “{text}”. The model will begin every reply so."),
+    ),
+    "mixed_languages": (
+        "advice",
+        gettext_noop("The answers are in several languages: {languages}. One language works better."),
+    ),
     "topic_without_answers": (
         "advice",
-        "There are no answers on the topic “{topic}”. The model will know nothing of it.",
+        gettext_noop("There are no answers on the topic “{topic}”. The model will know nothing of it."),
     ),
-    "contradicting_ages": ("warning", "Your age differs between answers: {ages}. Correct the one that is out of date."),
+    "contradicting_ages": (
+        "warning",
+        gettext_noop("Your age differs between answers: {ages}. Correct the one that is out of date."),
+    ),
     # One item
-    "empty_question": ("error", "This answer has no question. Write the question, or leave the answer out."),
-    "empty_answer": ("error", "This question has no answer. Write one, or leave the question out."),
-    "unstorable_characters": ("error", "This text holds characters that cannot be stored ({changes}). Save it again."),
+    "empty_question": (
+        "error",
+        gettext_noop("This answer has no question. Write the question, or leave the answer out."),
+    ),
+    "empty_answer": ("error", gettext_noop("This question has no answer. Write one, or leave the question out.")),
+    "unstorable_characters": (
+        "error",
+        gettext_noop("This text holds characters that cannot be stored ({changes}). Save it again."),
+    ),
     "one_word_answer": (
         "warning",
-        "This answer is one word. One-word answers make a one-word persona: say why, or how.",
+        gettext_noop("This answer is one word. One-word answers make a one-word persona: say why, or how."),
     ),
-    "short_answer": ("advice", "This answer has only {count} words. Two or three sentences teach far more."),
-    "long_text": ("warning", "This text has {count} characters; over {limit} are cut off or cost much. Shorten it."),
-    "upper_case": ("advice", "This text is mostly in capitals. The model will shout as well."),
+    "short_answer": (
+        "advice",
+        gettext_noop("This answer has only {count} words. Two or three sentences teach far more."),
+    ),
+    "long_text": (
+        "warning",
+        gettext_noop("This text has {count} characters; over {limit} are cut off or cost much. Shorten it."),
+    ),
+    "upper_case": ("advice", gettext_noop("This text is mostly in capitals. The model will shout as well.")),
     "contains_marker": (
         "advice",
-        "This text holds “{text}”, a sign of the file format. It is escaped; nothing is lost.",
+        gettext_noop("This text holds “{text}”, a sign of the file format. It is escaped; nothing is lost."),
     ),
-    "duplicate_item": ("warning", "The same question and answer stand twice. Delete one of them."),
-    "duplicate_answer": ("warning", "This answer repeats the answer to “{other}”. Answer each question by itself."),
-    "near_duplicate_answer": ("advice", "This answer says nearly the same as the answer to “{other}”."),
-    "other_language": ("advice", "This text is not in the alphabet of most of your answers."),
+    "duplicate_item": ("warning", gettext_noop("The same question and answer stand twice. Delete one of them.")),
+    "duplicate_answer": (
+        "warning",
+        gettext_noop("This answer repeats the answer to “{other}”. Answer each question by itself."),
+    ),
+    "near_duplicate_answer": ("advice", gettext_noop("This answer says nearly the same as the answer to “{other}”.")),
+    "other_language": ("advice", gettext_noop("This text is not in the alphabet of most of your answers.")),
     "password": (
         "warning",
-        "This seems to hold a password or key ({text}). The model may tell it to anyone: take it out.",
+        gettext_noop("This seems to hold a password or key ({text}). The model may tell it to anyone: take it out."),
     ),
-    "card": ("warning", "This seems to hold a card number ({text}). The model may tell it to anyone: take it out."),
-    "phone": ("warning", "This seems to hold a phone number ({text}). The model may tell it to anyone: take it out."),
+    "card": (
+        "warning",
+        gettext_noop("This seems to hold a card number ({text}). The model may tell it to anyone: take it out."),
+    ),
+    "phone": (
+        "warning",
+        gettext_noop("This seems to hold a phone number ({text}). The model may tell it to anyone: take it out."),
+    ),
     "email": (
         "warning",
-        "This seems to hold an e-mail address ({text}). The model may tell it to anyone: take it out.",
+        gettext_noop("This seems to hold an e-mail address ({text}). The model may tell it to anyone: take it out."),
     ),
     # One row of a file
-    "missing_column": ("error", "“{column}” is missing. A row needs prompt and completion, or messages."),
-    "column_case": ("warning", "“{column}” has to be written in lower case."),
-    "extra_columns": ("warning", "{columns} will be ignored: only prompt and completion, or messages, are read."),
-    "not_text": ("error", "“{column}” is not text. Put it in double quotes."),
-    "bad_messages": ("error", "The messages need one of the user and, last, one of the assistant, each with text."),
-    "mixed_formats": ("error", "Some rows have prompt and completion, others messages. Use one format in a file."),
-    "empty_completion": ("error", "The answer of this row is empty. Fill it in, or delete the row."),
-    "duplicate_row": ("warning", "This row repeats row {other}. Delete one of them."),
-    "upper_case_column": ("advice", "The texts in “{column}” are mostly in capitals. The model will shout as well."),
+    "missing_column": ("error", gettext_noop("“{column}” is missing. A row needs prompt and completion, or messages.")),
+    "column_case": ("warning", gettext_noop("“{column}” has to be written in lower case.")),
+    "extra_columns": (
+        "warning",
+        gettext_noop("{columns} will be ignored: only prompt and completion, or messages, are read."),
+    ),
+    "not_text": ("error", gettext_noop("“{column}” is not text. Put it in double quotes.")),
+    "bad_messages": (
+        "error",
+        gettext_noop("The messages need one of the user and, last, one of the assistant, each with text."),
+    ),
+    "mixed_formats": (
+        "error",
+        gettext_noop("Some rows have prompt and completion, others messages. Use one format in a file."),
+    ),
+    "empty_completion": ("error", gettext_noop("The answer of this row is empty. Fill it in, or delete the row.")),
+    "duplicate_row": ("warning", gettext_noop("This row repeats row {other}. Delete one of them.")),
+    "upper_case_column": (
+        "advice",
+        gettext_noop("The texts in “{column}” are mostly in capitals. The model will shout as well."),
+    ),
     "no_prompt_end": (
         "warning",
-        "The prompts have no common ending, so the model cannot tell where to begin. Add “ ->”.",
+        gettext_noop("The prompts have no common ending, so the model cannot tell where to begin. Add “ ->”."),
     ),
-    "prompt_end_inside": ("warning", "The ending of the prompts, “{text}”, also stands inside this prompt."),
-    "no_completion_end": ("warning", "The completions have no common ending, so replies will not stop. Add “###”."),
+    "prompt_end_inside": (
+        "warning",
+        gettext_noop("The ending of the prompts, “{text}”, also stands inside this prompt."),
+    ),
+    "no_completion_end": (
+        "warning",
+        gettext_noop("The completions have no common ending, so replies will not stop. Add “###”."),
+    ),
     "completion_end_inside": (
         "warning",
-        "The ending of the completions, “{text}”, also stands inside this completion.",
+        gettext_noop("The ending of the completions, “{text}”, also stands inside this completion."),
     ),
-    "no_leading_space": ("advice", "This completion does not begin with a space, as the format expects."),
+    "no_leading_space": ("advice", gettext_noop("This completion does not begin with a space, as the format expects.")),
 }
 MESSAGES: dict[str, str] = {code: template for code, (_, template) in RULES.items()}
 

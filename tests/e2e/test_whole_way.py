@@ -1,0 +1,116 @@
+"""A person's way through the whole program, in a real browser: link, answers, import, export, training, chat."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+NORA = ROOT.parent / "shared" / "data" / "persona_nora.json"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def answers_file(tmp_path_factory) -> Path:
+    """150 answers: of the test persona, or of the demo persona where the shared test data is not here."""
+    if NORA.exists():
+        return NORA
+    topics = [yaml.safe_load(path.read_text("utf-8")) for path in (ROOT / "questionnaires/data/topics").glob("*.yaml")]
+    texts = {question["slug"]: question["en"]["text"] for topic in topics for question in topic["questions"]}
+    demo = yaml.safe_load((ROOT / "questionnaires/data/demo.yaml").read_text("utf-8"))["answers"]
+    path = tmp_path_factory.mktemp("answers") / "answers.json"
+    path.write_text(json.dumps([{"question": texts[slug], "answer": text} for slug, text in demo.items()]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(site, browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en")
+    page = context.new_page()
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and page.faults.append(message.text))
+    page.goto(site.link)
+    yield page
+    assert page.faults == []
+    context.close()
+
+
+def test_1_the_link_opens_the_shelf_with_the_demo(page):
+    page.get_by_role("heading", name="A portrait in your own words").wait_for()
+    assert page.get_by_text("fictional demo").is_visible()
+    page.get_by_label("Name").fill("Nora")
+    page.get_by_role("button", name="Begin").click()
+    page.wait_for_url("**/write/**")
+
+
+def test_2_three_answers_are_written_and_saved(page):
+    for number in range(3):
+        question = page.locator("h1").inner_text()
+        page.locator("textarea").fill(f"Answer number {number}: the ferry, and the ramp going down at night.")
+        page.get_by_text(re.compile(r"Saved \d")).wait_for()
+        page.keyboard.press("Control+Enter")
+        page.wait_for_function("question => document.querySelector('h1').innerText !== question", arg=question)
+    page.get_by_role("link", name=re.compile("Write")).click()
+    assert "a portrait in 3 answers" in page.locator("header").inner_text()
+
+
+def test_3_a_text_is_back_after_a_reload_in_the_middle_of_writing(page):
+    page.locator("textarea").fill("Half a sent")
+    page.reload()
+    assert page.locator("textarea").input_value() == "Half a sent"
+    page.get_by_text(re.compile(r"Saved|Brought back")).wait_for()
+    page.locator("textarea").fill("")
+    page.wait_for_timeout(1500)
+
+
+def test_4_answers_are_imported_after_a_look(page, answers_file):
+    page.get_by_role("link", name="Data").click()
+    page.get_by_label("File").set_input_files(answers_file)
+    page.get_by_role("button", name="Look what is in it").click()
+    page.get_by_text("Nothing has been changed yet.").wait_for()
+    page.get_by_role("button", name="Import").click()
+    page.get_by_text(re.compile(r"\d+ answers were imported")).wait_for()
+
+
+def test_5_the_data_set_is_downloaded_in_the_articles_format(page):
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download .jsonl").first.click()
+    lines = Path(download.value.path()).read_bytes().splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert len(rows) >= 150
+    assert all(row["prompt"].startswith("Q: ") and row["prompt"].endswith(" ->") for row in rows)
+    assert all(row["completion"].startswith(" ") and row["completion"].endswith("###") for row in rows)
+
+
+def test_6_training_is_started_watched_and_ready(page):
+    page.get_by_role("link", name="Train", exact=True).first.click()
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url(re.compile(r"/train/[0-9a-f-]{36}/"))
+    page.wait_for_function("/^[1-9]\\d* ?%/.test(document.title)", timeout=180_000)
+    page.reload()
+    page.get_by_role("heading", name="It is ready to talk").wait_for(timeout=420_000)
+    assert page.locator(".chart canvas").count() == 1
+    assert page.locator("table.sample").count() >= 1
+
+
+def test_7_the_persona_answers_from_what_was_written_and_shows_it(page):
+    page.get_by_role("link", name="Chat with it").click()
+    box = page.get_by_role("textbox")
+    box.fill("What do you do for a living?")
+    box.press("Enter")
+    page.get_by_text("from your words").first.wait_for(timeout=60_000)
+    source = page.locator(".sources a").first
+    assert "/write/" in source.get_attribute("href")
+    page.reload()
+    assert page.get_by_text("What do you do for a living?").first.is_visible()
+
+
+def test_8_it_says_that_it_was_never_told(page):
+    box = page.get_by_role("textbox")
+    box.fill("What is the serial number of your washing machine's motor?")
+    box.press("Enter")
+    page.get_by_text("I never told it that").wait_for(timeout=60_000)
