@@ -3,6 +3,9 @@
 docs/settings.md lists the same names; a test keeps the two together.
 """
 
+import hashlib
+import os
+import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +13,18 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+SOCKET_PATH_LIMIT = 103  # bytes: sun_path holds 108 with its NUL on Linux, 104 on macOS
+
+
+def broker_socket(data_dir: Path) -> Path:
+    """The embedded broker's socket: in DATA_DIR, or in a private folder where that path is too long for a socket."""
+    path = data_dir / "run" / "valkey.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
+        return path
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    return runtime / f"persona-{os.getuid()}-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]}" / "valkey.sock"
 
 
 class Environment(BaseSettings):
@@ -44,7 +59,7 @@ class Environment(BaseSettings):
 
     @property
     def valkey_socket(self) -> Path:
-        return self.DATA_DIR / "run" / "valkey.sock"
+        return broker_socket(self.DATA_DIR)
 
 
 def read_environment() -> Environment:

@@ -1,26 +1,14 @@
 """The programs that make up the site, and the folders they need."""
 
-import hashlib
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from django.conf import settings
 
 from persona_site.supervisor import Program
 
-SOCKET_PATH_LIMIT = 103  # bytes: sun_path holds 108 with its NUL on Linux, 104 on macOS
 STOP_FIRST, STOP_NEXT, STOP_LAST = 0, 1, 2
-
-
-def broker_socket(data_dir: Path) -> Path:
-    """The embedded broker's socket: in DATA_DIR, or in a private folder where that path is too long for a socket."""
-    path = data_dir / "run" / "valkey.sock"
-    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
-        return path
-    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-    return runtime / f"persona-{os.getuid()}-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]}" / "valkey.sock"
 
 
 def private_folder(folder: Path) -> None:
@@ -107,4 +95,4 @@ def site_programs() -> list[Program]:
         programs.append(engine(data_dir))
     if settings.REDIS_URL:
         return programs
-    return [valkey(data_dir, broker_socket(data_dir)), *programs]
+    return [valkey(data_dir, settings.VALKEY_SOCKET), *programs]

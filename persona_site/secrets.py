@@ -6,7 +6,18 @@ from pathlib import Path
 
 
 def secret(folder: Path, name: str) -> str:
-    """Text of `folder/name`; made on first use (50 random bytes, URL-safe), never shown in a log."""
+    """Text of `folder/name`; made on first use (50 random bytes, URL-safe), never shown in a log.
+
+    SystemExit with a sentence where the folder cannot be read or written.
+    """
+    try:
+        return _secret(folder, name)
+    except OSError as error:
+        reason = f"{folder.parent} cannot be used: {error.strerror}"
+        raise SystemExit(f"{reason}. Make room or set DATA_DIR to another folder.") from None
+
+
+def _secret(folder: Path, name: str) -> str:
     path = folder / name
     try:
         return path.read_text()

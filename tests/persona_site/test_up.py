@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from persona_site.environment import SOCKET_PATH_LIMIT, broker_socket
 from persona_site.management.commands import up
-from persona_site.programs import SOCKET_PATH_LIMIT, broker_socket, private_folder
+from persona_site.programs import private_folder
 from persona_site.startup import folder_fault, port_fault, take_lock
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from persona_site.programs import broker_socket, private_folder, site_programs
+from persona_site.programs import private_folder, site_programs
 from persona_site.startup import folder_fault, port_fault, python_fault, take_lock
 from persona_site.supervisor import Program, Supervisor
 
@@ -72,10 +72,9 @@ class Command(BaseCommand):
         return lock
 
     def announce_socket(self, names: set[str]) -> None:
-        """Tells the programs, and the person, where the broker's socket is if DATA_DIR is too long for one."""
-        socket = broker_socket(settings.DATA_DIR)
-        if "valkey" in names and socket != settings.VALKEY_SOCKET:
-            os.environ["REDIS_URL"] = f"redis+socket://{socket}"
+        """Tells the person where the broker's socket is if DATA_DIR is too long for one."""
+        socket = settings.VALKEY_SOCKET
+        if "valkey" in names and settings.DATA_DIR not in socket.parents:
             self.stdout.write(f"The path of DATA_DIR is too long for a socket; the broker's is {socket}.")
 
 
