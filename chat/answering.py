@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -69,8 +70,14 @@ Event = str | Again | Reply
 def speaker_get(*, persona: Persona, version: PersonaModel | None) -> Speaker:
     """The version, or the bare base model with the persona's name."""
     if version is None:
-        return Speaker(settings.BASE_MODEL, renderer(BARE_FORMAT), persona.name)
+        return Speaker(_bare_name(settings.BASE_MODEL), renderer(BARE_FORMAT), persona.name)
     return Speaker(str(version.pk), renderer(version.format), version.spoken_name)
+
+
+def _bare_name(base_model: str) -> str:
+    """As the engine lists it: a folder goes by its last part."""
+    folder = Path(base_model).expanduser()
+    return folder.resolve().name if folder.is_dir() else base_model
 
 
 async def answer(*, speaker: Speaker, told: Sequence[Told], asked: Asked) -> AsyncGenerator[Event, None]:
@@ -83,13 +90,13 @@ async def answer(*, speaker: Speaker, told: Sequence[Told], asked: Asked) -> Asy
     prompt = speaker.prompt(asked.text, grounding.notes, asked.turns)
     for temperature in TEMPERATURES:
         clock.tries += 1
-        shown = ""
+        draft = _Draft(speaker.renderer)
         async with aclosing(_decode(speaker, prompt, temperature, clock)) as pieces:
             async for piece in pieces:
-                shown += piece
-                yield piece
-        if not is_unfit(shown):
-            yield Reply(shown, grounding, clock.figures(grounding))
+                if grown := draft.grow(piece):
+                    yield grown
+        if not is_unfit(draft.text):
+            yield Reply(draft.text, grounding, clock.figures(grounding))
             return
         yield Again()
     sentence = _("The model found no words of its own for this. Ask in other words, or train on more answers.")
@@ -99,8 +106,6 @@ async def answer(*, speaker: Speaker, told: Sequence[Told], asked: Asked) -> Asy
 async def _decode(
     speaker: Speaker, prompt: str | Messages, temperature: float, clock: _Clock
 ) -> AsyncGenerator[str, None]:
-    """The growth of the cleaned text, so that no marker is ever shown."""
-    raw = shown = ""
     stream = client.stream_reply(
         model=speaker.model, prompt=prompt, stop=speaker.renderer.stop, temperature=temperature, max_tokens=MAX_TOKENS
     )
@@ -108,13 +113,28 @@ async def _decode(
         async for piece in pieces:
             if isinstance(piece, client.Finish):
                 clock.finished(piece)
-                continue
-            clock.token()
-            raw += piece
-            clean = speaker.renderer.clean(raw)
-            if len(clean) > len(shown) and clean.startswith(shown):
-                yield clean[len(shown) :]
-                shown = clean
+            else:
+                clock.token()
+                yield piece
+
+
+class _Draft:
+    """A raw reply as it grows, and its words: cleaned, so that no marker is shown."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self.text = ""
+        self._raw = self._shown = ""
+        self._renderer = renderer
+
+    def grow(self, piece: str) -> str:
+        """What can be shown after the words before."""
+        self._raw += piece
+        self.text = self._renderer.clean(self._raw)
+        if not self.text.startswith(self._shown):
+            return ""
+        grown = self.text[len(self._shown) :]
+        self._shown = self.text
+        return grown
 
 
 class _Clock:

@@ -203,7 +203,7 @@ def _translated(error: openai.APIError | httpx2.HTTPError) -> EngineError:
     match error:
         case openai.APITimeoutError() | httpx2.TimeoutException():
             return EngineTimeout(_("The model server did not answer in time. The computer may be busy; try again."))
-        case openai.APIConnectionError() | openai.APIStatusError(status_code=503):
+        case openai.APIConnectionError(__cause__=httpx2.ConnectError()) | openai.APIStatusError(status_code=503):
             return EngineStarting(_("The model server is still starting. Try again in a moment."))
         case openai.NotFoundError():
             return ModelUnknown(_("The model server does not know this version. Choose another one."))

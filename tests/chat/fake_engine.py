@@ -49,7 +49,8 @@ class Handler(BaseHTTPRequestHandler):
             self.stream(body, is_chat=self.path == "/v1/chat/completions")
 
     def rerank(self, body):
-        order = self.engine.order or range(len(body["documents"]))
+        count = len(body["documents"])
+        order = [index for index in self.engine.order or range(count) if index < count]
         results = [
             {"index": index, "id": body["documents"][index]["id"], "relevance_score": score}
             for index, score in zip(order, self.engine.scores, strict=False)
