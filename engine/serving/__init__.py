@@ -1,0 +1,1 @@
+"""The inference server: OpenAI's API over one base model and the adapters trained on it."""
