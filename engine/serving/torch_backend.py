@@ -1,0 +1,159 @@
+"""transformers and peft, for base models without a GGUF. The only part of the server that imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from peft import PeftModel
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from engine.base_models import BaseModel
+from engine.serving.backend import Adapter, BrokenAdapter, Generation, Logprob, Message, OnToken, Outcome, Token
+from engine.serving.chat_template import ChatTemplate
+from engine.serving.errors import context_exceeded
+from engine.serving.torch_sampling import Sampler
+
+CONTEXT_LENGTH = 2048
+LOADED_ADAPTERS = 4
+
+
+class TransformersBackend:
+    """One generation at a time, with the key-value cache of the last one kept while its prompt is continued."""
+
+    adapter_file = "adapter_model.safetensors"
+    adapter_capacity = LOADED_ADAPTERS
+    slots = 1
+
+    def __init__(self, base: BaseModel) -> None:
+        self._tokenizer = AutoTokenizer.from_pretrained(base.folder)
+        self._template = ChatTemplate(base.folder)
+        self._model: Any = AutoModelForCausalLM.from_pretrained(base.folder).eval()
+        config = self._model.config
+        self._context_length = min(CONTEXT_LENGTH, getattr(config, "max_position_embeddings", CONTEXT_LENGTH))
+        self._eos_ids = _eos_ids(self._model.generation_config.eos_token_id, self._tokenizer.eos_token_id)
+        self._loaded: list[Adapter] = []
+        self._cache: tuple[Adapter | None, list[int], Any] | None = None
+
+    def render(self, messages: Sequence[Message]) -> str:
+        return self._template.render(messages)
+
+    def is_loaded(self, adapter: Adapter | None) -> bool:
+        return adapter is None or adapter in self._loaded
+
+    def load(self, adapter: Adapter) -> None:
+        for old in [one for one in self._loaded if one.name == adapter.name] or self._loaded[: -LOADED_ADAPTERS + 1]:
+            self._model.delete_adapter(_peft_name(old))
+            self._loaded.remove(old)
+        try:
+            if isinstance(self._model, PeftModel):
+                self._model.load_adapter(str(adapter.folder), _peft_name(adapter))
+            else:
+                self._model = PeftModel.from_pretrained(self._model, str(adapter.folder), _peft_name(adapter)).eval()
+        except (SafetensorError, OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+            raise BrokenAdapter(f"peft cannot load it ({error}). Train it again or delete the folder.") from error
+        self._loaded.append(adapter)
+
+    @torch.inference_mode()
+    def generate(self, request: Generation, slot: int, on_token: OnToken) -> Outcome:
+        prompt = self._encode(request.prompt)
+        sampler = Sampler(request.sampling, self._eos_ids)
+        room = self._context_length - len(prompt)
+        limit = room if request.max_tokens is None else min(room, request.max_tokens)
+        text = _TextOfTokens(self._tokenizer)
+        logits = self._forward(prompt, request.adapter)[-1]
+        for place in range(limit):
+            token = sampler.draw(logits)
+            if token in self._eos_ids:
+                return Outcome("stop", len(prompt))
+            logprob = None if request.top_logprobs is None else self._logprob(logits, token, request.top_logprobs)
+            if on_token(Token(text.add(token), logprob)):
+                return Outcome(None, len(prompt))
+            if place + 1 < limit:
+                logits = self._forward([*prompt, *text.ids], request.adapter)[-1]
+        return Outcome("length", len(prompt))
+
+    @torch.inference_mode()
+    def score(self, prompt: str, text: str, adapter: Adapter | None, slot: int) -> list[Logprob]:
+        before = self._encode(prompt)
+        added = self._tokenizer.encode(text, add_special_tokens=False)
+        self._check(before + added)
+        self._cache = None
+        logits = self._forward(before + added, adapter)
+        rows = logits[len(before) - 1 : -1]
+        return [self._logprob(row, token, 0) for row, token in zip(rows, added, strict=True)]
+
+    def close(self) -> None:
+        self._cache = None
+
+    def _encode(self, prompt: str) -> list[int]:
+        """Token ids; a begin-of-sequence token that the template wrote is not added twice."""
+        bos = self._template.bos_token
+        ids = self._tokenizer.encode(prompt, add_special_tokens=not (bos and prompt.startswith(bos)))
+        self._check(ids)
+        return list(ids)
+
+    def _check(self, ids: Sequence[int]) -> None:
+        if len(ids) >= self._context_length:
+            raise context_exceeded(len(ids), self._context_length)
+
+    def _forward(self, ids: list[int], adapter: Adapter | None) -> torch.Tensor:
+        """Logits of the tokens that are not in the cache yet: float32, shape (new tokens, vocabulary)."""
+        known, cache = 0, None
+        if self._cache is not None and self._cache[0] == adapter and self._cache[1] == ids[: len(self._cache[1])]:
+            known, cache = len(self._cache[1]), self._cache[2]
+        if known == len(ids):
+            known, cache = 0, None
+        fed = torch.tensor([ids[known:]])
+        result = self._under(adapter, fed, cache)
+        self._cache = (adapter, list(ids), result.past_key_values)
+        return result.logits[0].float()
+
+    def _under(self, adapter: Adapter | None, ids: torch.Tensor, cache: Any) -> Any:
+        if adapter is not None:
+            self._model.set_adapter(_peft_name(adapter))
+        elif isinstance(self._model, PeftModel):
+            with self._model.disable_adapter():
+                return self._model(input_ids=ids, past_key_values=cache, use_cache=True)
+        return self._model(input_ids=ids, past_key_values=cache, use_cache=True)
+
+    def _logprob(self, logits: torch.Tensor, token: int, top: int) -> Logprob:
+        logs = torch.log_softmax(logits, dim=-1)
+        best = logs.topk(top).indices.tolist() if top else []
+        entry, *others = [self._entry(one, float(logs[one])) for one in (token, *best)]
+        return Logprob(entry.token, entry.data, entry.logprob, tuple(others))
+
+    def _entry(self, token: int, logprob: float) -> Logprob:
+        text = self._tokenizer.decode([token])
+        return Logprob(text, text.encode(), logprob)
+
+
+class _TextOfTokens:
+    """Text of tokens as they come; the tokens of a character that is not complete give none."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._given = 0
+        self.ids: list[int] = []
+
+    def add(self, token: int) -> str:
+        self.ids.append(token)
+        text: str = self._tokenizer.decode(self.ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        if text.endswith("\ufffd"):
+            return ""
+        new, self._given = text[self._given :], len(text)
+        return new
+
+
+def _peft_name(adapter: Adapter) -> str:
+    """peft makes module names of adapter names, in which no dot may be."""
+    return f"adapter{abs(hash(adapter))}"
+
+
+def _eos_ids(*given: int | list[int] | None) -> frozenset[int]:
+    found: set[int] = set()
+    for one in given:
+        found.update(one if isinstance(one, list) else [] if one is None else [one])
+    return frozenset(found)
