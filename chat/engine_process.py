@@ -1,0 +1,66 @@
+"""A model server for the time of a command, where none is running."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+
+from chat.client import EngineStarting, is_up
+
+START_SECONDS = 180  # the first start converts the base model
+LOOK_SECONDS = 0.2
+STOP_SECONDS = 10
+
+
+@contextmanager
+def engine_running() -> Iterator[str]:
+    """The address of a server that answers: that of ENGINE_URL, or of one that ends with this context.
+
+    `settings.ENGINE_URL` names it meanwhile. Raises EngineStarting with a sentence if it does not come up.
+    """
+    if is_up(settings.ENGINE_URL):
+        yield settings.ENGINE_URL
+        return
+    before, port = settings.ENGINE_URL, _free_port()
+    process = subprocess.Popen(_command(port), stdout=sys.stderr)
+    settings.ENGINE_URL = f"http://127.0.0.1:{port}"
+    try:
+        _await(process)
+        yield settings.ENGINE_URL
+    finally:
+        settings.ENGINE_URL = before
+        _end(process)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _command(port: int) -> list[str]:
+    folders = ["--models", str(settings.MODELS_DIR), "--cache", str(settings.BASE_DIR_CACHE)]
+    address = ["--host", "127.0.0.1", "--port", str(port)]
+    return [sys.executable, "-m", "engine.serve", *address, *folders, "--base-model", settings.BASE_MODEL]
+
+
+def _await(process: subprocess.Popen[bytes]) -> None:
+    give_up = time.monotonic() + START_SECONDS
+    while not is_up(settings.ENGINE_URL):
+        if process.poll() is not None:
+            raise EngineStarting(f"The model server ended while it started (code {process.returncode}); see above.")
+        if time.monotonic() > give_up:
+            raise EngineStarting(f"The model server did not start within {START_SECONDS} seconds.")
+        time.sleep(LOOK_SECONDS)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
