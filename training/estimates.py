@@ -12,6 +12,7 @@ from questionnaires.dataset import Item, Recipe, Row, build, renderer
 from training.models import TrainingRun
 
 TOKENS_PER_SECOND = 450.0  # SmolLM2-135M with LoRA on two cores with AMX
+PASSES = {"quick": 1, "thorough": 3}  # epochs at most; the engine stops early when it no longer helps
 OVERHEAD_SECONDS = 15.0  # loading, checking and publishing
 CHARACTERS_PER_TOKEN, CHARACTERS_PER_TOKEN_OTHERWISE = 4.0, 1.6  # SmolLM2's tokenizer: ASCII; other alphabets
 EARLIER_RUNS = 3
@@ -23,13 +24,13 @@ class Plan:
 
     recipe: str
     rows: int
-    tokens: int
+    tokens: int  # of all passes
     duration: str  # in words, as a range
 
 
 def plan(*, items: list[Item], recipe: str, persona_name: str, base_model: str, format: str) -> Plan:
     rows = build(items, renderer=renderer(format), name=persona_name, recipe=cast(Recipe, recipe), seed=0).training
-    tokens = sum(map(token_estimate, rows))
+    tokens = PASSES[recipe] * sum(map(token_estimate, rows))
     seconds = seconds_from_earlier(recipe, base_model, len(items))
     if seconds is not None:
         return Plan(recipe, len(rows), tokens, duration_range(seconds, 0.85, 1.3))

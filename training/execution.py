@@ -119,7 +119,7 @@ def run_record(*, claim: Claim, update: Update) -> None:
     if not update.events and update.remote_id in {"", claim.run.remote_id}:
         claim.renew()
         return
-    fields = _figures(update.events)
+    fields = _figures(claim.run, update.events)
     if update.remote_id:
         fields["remote_id"] = update.remote_id
     with transaction.atomic():
@@ -131,16 +131,16 @@ def run_record(*, claim: Claim, update: Update) -> None:
         )
 
 
-def _figures(events: Iterable[Event]) -> dict[str, Any]:
+def _figures(run: TrainingRun, events: Iterable[Event]) -> dict[str, Any]:
     """What the events say about the run as a whole; the last one counts."""
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] = {"step": run.step, "total_steps": run.total_steps}
     for event in events:
-        if event["event"] == "state" and event.get("state") in STATES:
-            fields["state"] = STATES[event["state"]]
-        elif event["event"] == "step":
-            fields["state"] = State.TRAINING
+        if event["event"] == "step":
             fields |= {"step": event.get("step") or 0, "total_steps": event.get("total_steps") or 0}
-            fields["seconds_left"] = event.get("seconds_left")
+            fields |= {"state": State.TRAINING, "seconds_left": event.get("seconds_left")}
+        elif event["event"] == "state" and event.get("state") in STATES:
+            on_the_way = event["state"] == "evaluating" and fields["step"] < fields["total_steps"]
+            fields["state"] = State.TRAINING if on_the_way else STATES[event["state"]]
     return fields
 
 

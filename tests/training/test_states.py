@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from questionnaires.services import Refused
 from tests.training.conftest import answer
-from training.execution import run_execute
+from training.execution import run_execute, run_record
+from training.leases import run_claim
 from training.models import PersonaModel, RunEvent, TrainingRun
+from training.providers.base import Update
 from training.services import run_cancel, run_create, run_retry, run_sweep
 
 pytestmark = pytest.mark.django_db
@@ -150,12 +152,29 @@ def test_a_trainer_that_is_killed_three_times_is_given_up(run, fake):
     assert "from outside" in run.error
 
 
-def test_a_trainer_that_outgrows_its_memory_is_ended_with_a_sentence(run, fake, settings):
-    settings.TRAINING_MEMORY_GB = 0.1
-    fake(steps=500, bytes=200_000_000)
-    work(run)
+@pytest.mark.parametrize("limit", [0.17, 0.1])  # GB: the first leaves time for a checkpoint, the second does not
+def test_a_trainer_that_outgrows_its_memory_is_ended_and_at_last_given_up_with_a_sentence(run, fake, settings, limit):
+    settings.TRAINING_MEMORY_GB = limit
+    fake(steps=500, bytes=180_000_000)
+    for failures in (1, 2, 3):
+        TrainingRun.objects.filter(pk=run.pk).update(not_before=None)
+        assert work(run).failures == failures
     assert (run.state, run.resumable) == ("failed", True)
     assert "TRAINING_MEMORY_GB" in run.error
+    assert (run.folder / "checkpoints" / "step").exists() == (limit == 0.17)
+
+
+def test_a_check_on_the_way_does_not_look_like_the_last_one(run):
+    claim = run_claim(run_id=run.pk)
+    step = {"event": "step", "step": 3, "total_steps": 6}
+    for events, state in [
+        (({"event": "state", "state": "training"}, step), "training"),
+        (({"event": "state", "state": "evaluating"},), "training"),
+        (({**step, "step": 6}, {"event": "state", "state": "evaluating"}), "evaluating"),
+        (({"event": "state", "state": "publishing"},), "evaluating"),
+    ]:
+        run_record(claim=claim, update=Update(events=events, cursor="1"))
+        assert claim.run.state == state
 
 
 def test_cancel_stops_the_trainer_and_keeps_the_checkpoint(run, fake):

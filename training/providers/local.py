@@ -32,6 +32,7 @@ LAUNCHER = Path(__file__).with_name("launcher.py")
 NICE = 10  # pages come before training
 POLL_SECONDS = 0.5
 STOP_SECONDS = 20.0  # from SIGTERM to SIGKILL: time to write a checkpoint
+HARD_MEMORY = 1.25  # times the limit: past it there is no time for a checkpoint
 BUSY_SECONDS = 30.0  # a trainer whose worker was lost may take a moment to be gone
 
 DONE, BAD_INPUT, INTERRUPTED, REFUSED, DISK_FULL = 0, 2, 3, 4, 5  # exit codes of engine.train
@@ -116,14 +117,16 @@ class Trainer:
         return self.process.poll() is not None
 
     def watch(self, wish: Wish) -> None:
-        """Stops it when that is wished, and kills it when it does not stop or outgrows its memory.
+        """Stops it when that is wished or it outgrows its memory, and kills it when it does not stop.
 
         Resident memory is measured: a limit on address space counts what torch reserves and never touches.
         """
-        if self._resident() > self.limit:
+        resident = self._resident()
+        if resident > self.limit:
             self.too_large = True
+        if resident > self.limit * HARD_MEMORY:
             self.kill()
-        elif wish is not Wish.GO_ON and self.stop_by is None:
+        elif self.stop_by is None and (wish is not Wish.GO_ON or self.too_large):
             self.stop_by = time.monotonic() + STOP_SECONDS
             self.process.send_signal(signal.SIGTERM)
         elif self.stop_by is not None and time.monotonic() > self.stop_by:
@@ -143,13 +146,13 @@ class Trainer:
     def judge(self, sentence: str) -> None:
         """Raises what its end means, with the trainer's own `sentence` where it left one; returns if all is well."""
         code = self.process.returncode
-        if self.too_large:
-            raise OutOfRoom(
+        if code == DONE:
+            return
+        if self.too_large:  # worth another try: from its checkpoint it begins with little
+            raise Transient(
                 _("The training needed more than the %(gb)g GB of memory it may use. Raise TRAINING_MEMORY_GB.")
                 % {"gb": settings.TRAINING_MEMORY_GB}
             )
-        if code == DONE:
-            return
         if code == INTERRUPTED or (self.stop_by is not None and code < 0):
             raise Interrupted
         raise _failure(code, sentence)
