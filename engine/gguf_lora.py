@@ -1,0 +1,35 @@
+"""Writes an adapter as GGUF, for llama.cpp to lay over its own copy of the base model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gguf
+import numpy as np
+import torch
+
+from engine.llama_gguf import gguf_name, permute_rows
+from engine.lora import Adapter
+
+
+def write_gguf(adapter: Adapter, flat: torch.Tensor, heads: int, kv_heads: int, target: Path) -> None:
+    """Write the adapter `flat` of a llama model with that many heads. OSError if the disk is full.
+
+    The rows of B follow the rows of the weight, which llama.cpp permutes for queries and keys; A stays as it is.
+    Matches convert_lora_to_gguf.py of llama.cpp; float16 because that is its default and half the size.
+    """
+    writer = gguf.GGUFWriter(target, "llama")
+    writer.add_type(gguf.GGUFType.ADAPTER)
+    writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
+    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, adapter.alpha)
+    for module, a, b in adapter.tensors(flat):
+        name = gguf_name(module)
+        rows = b.detach().numpy()
+        if (count := {"attn_q": heads, "attn_k": kv_heads}.get(name.rpartition(".")[2])) is not None:
+            rows = permute_rows(rows, count)
+        writer.add_tensor(f"{name}.weight.lora_a", a.detach().numpy().astype(np.float16))
+        writer.add_tensor(f"{name}.weight.lora_b", np.ascontiguousarray(rows, dtype=np.float16))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()

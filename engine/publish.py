@@ -1,0 +1,33 @@
+"""Writes the finished adapter as `output/`, which appears by one rename."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.atomic import new_folder, remove_leftovers
+from engine.base_models import BaseModel
+from engine.lora import Adapter, write_peft
+from engine.model import CausalModel
+
+
+def publish(
+    target: Path, model: CausalModel, base: BaseModel, adapter: Adapter, flat: torch.Tensor, result: Mapping[str, Any]
+) -> None:
+    """Write the adapter `flat` for peft and, over a base that llama.cpp serves, as GGUF; and result.json.
+
+    OSError if the disk is full; `target` then does not exist.
+    """
+    remove_leftovers(target)
+    with new_folder(target) as folder:
+        write_peft(adapter, flat, base.name, folder)
+        if base.gguf is not None and model.network.config.model_type == "llama":
+            from engine.gguf_lora import write_gguf
+
+            config = model.network.config
+            write_gguf(adapter, flat, config.num_attention_heads, config.num_key_value_heads, folder / "adapter.gguf")
+        (folder / "result.json").write_text(json.dumps(dict(result), indent=2) + "\n", encoding="utf-8")
