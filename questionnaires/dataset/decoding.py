@@ -24,8 +24,11 @@ def decode_text(data: bytes) -> str:
         return data[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        message = "these bytes are not text in {encoding}. Save the file as UTF-8 and choose it again."
-        raise ImportFailure(message, line, encoding=encoding) from None
+        raise ImportFailure(
+            "these bytes are not text in {encoding}. Save the file as UTF-8 and choose it again.",
+            line,
+            encoding=encoding,
+        ) from None
 
 
 def _encoding(data: bytes) -> tuple[str, bytes]:

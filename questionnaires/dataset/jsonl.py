@@ -15,12 +15,17 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class JsonlError(ValueError):
-    """A line that is no row. `line` counts from 1, blank lines included."""
+    """A line that is no row. `line` counts from 1, blank lines included.
 
-    def __init__(self, message: str, line: int) -> None:
-        super().__init__(f"Line {line}: {message}")
-        self.message = message
+    `template` and `params` are the message before its values were filled in, for translation.
+    """
+
+    def __init__(self, template: str, line: int, **params: object) -> None:
+        self.template = template
+        self.params = params
+        self.message = template.format(**params)
         self.line = line
+        super().__init__(f"Line {line}: {self.message}")
 
 
 def encode(rows: Iterable[Row]) -> Iterator[bytes]:
@@ -47,9 +52,15 @@ def _decode_line(line: bytes, number: int) -> Row:
     except UnicodeDecodeError:
         raise JsonlError("this is not UTF-8 text. Save the file as UTF-8.", number) from None
     except json.JSONDecodeError as error:
-        raise JsonlError(f"this is not JSON ({error.msg}, at character {error.colno}).", number) from None
+        raise JsonlError(
+            "this is not JSON ({problem}, at character {column}). "
+            'Each line is one object in double quotes without a comma after it: {{"question": "...", "answer": "..."}}',
+            number,
+            problem=error.msg,
+            column=error.colno,
+        ) from None
     except (ValueError, RecursionError):  # a number of thousands of digits, brackets nested thousands deep
         raise JsonlError("this JSON is too large or too deeply nested.", number) from None
     if not isinstance(row, dict):
-        raise JsonlError("a line has to be one JSON object, as in {...}.", number)
+        raise JsonlError('a line has to be one JSON object: {{"question": "...", "answer": "..."}}', number)
     return row

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from questionnaires.dataset.decoding import decode_text
+from questionnaires.dataset.findings import gettext_noop
 from questionnaires.dataset.jsonl import JsonlError, decode_numbered
 from questionnaires.dataset.records import ImportedItem, ImportFailure, imported_item
 
@@ -48,8 +49,11 @@ def read(data: bytes, filename: str) -> list[ImportedItem]:
 
 def _refuse_unreadable(data: bytes, filename: str) -> None:
     if len(data) > MAX_BYTES:
-        message = "the file has {size} MB; at most {limit} MB can be read. Split it."
-        raise ImportFailure(message, size=round(len(data) / 1e6, 1), limit=MAX_BYTES // 1_000_000)
+        raise ImportFailure(
+            "the file has {size} MB; at most {limit} MB can be read. Split it.",
+            size=round(len(data) / 1e6, 1),
+            limit=MAX_BYTES // 1_000_000,
+        )
     if data.startswith(_ZIP_MARK):
         raise ImportFailure("{name} is a workbook or an archive. Save it as CSV (UTF-8) first.", name=filename)
 
@@ -82,10 +86,7 @@ def _json_lines(text: str) -> _Numbered:
     try:
         yield from decode_numbered(text.encode("utf-8", "surrogatepass"))
     except JsonlError as error:
-        raise ImportFailure("{problem} {advice}", error.line, problem=error.message, advice=_LINE_ADVICE) from None
-
-
-_LINE_ADVICE = 'Each line is one object in double quotes without a comma after it: {"question": "...", "answer": "..."}'
+        raise ImportFailure(error.template, error.line, **error.params) from None
 
 
 def _json_list(text: str) -> _Numbered:
@@ -127,10 +128,10 @@ def _parsed(text: str) -> Any:
 
 def _json_advice(text: str, error: json.JSONDecodeError) -> str:
     if text[error.pos : error.pos + 1] == "'":
-        return 'JSON needs double quotes ("), but a single one stands at character {column}.'
+        return gettext_noop('JSON needs double quotes ("), but a single one stands at character {column}.')
     if error.msg.startswith("Illegal trailing comma") or text[: error.pos].rstrip().endswith(","):
-        return "there is a comma after the last element, before character {column}. Delete it."
-    return "this is not valid JSON: {problem}, at character {column}."
+        return gettext_noop("there is a comma after the last element, before character {column}. Delete it.")
+    return gettext_noop("this is not valid JSON: {problem}, at character {column}.")
 
 
 def _skip_space(text: str, position: int) -> int:
@@ -168,8 +169,12 @@ def _table(text: str) -> _Numbered:
     _, header = next(rows)
     for line, cells in rows:
         if len(cells) > len(header):
-            message = "{found} cells under {wanted} columns. Put a text with the separator in it in double quotes."
-            raise ImportFailure(message, line, found=len(cells), wanted=len(header))
+            raise ImportFailure(
+                "{found} cells under {wanted} columns. Put a text with the separator in it in double quotes.",
+                line,
+                found=len(cells),
+                wanted=len(header),
+            )
         padded = cells + [""] * (len(header) - len(cells))
         yield line, dict(zip(header, padded, strict=True))
 
@@ -180,8 +185,11 @@ def _delimiter(text: str) -> str:
         names = {name.strip().casefold() for name in header}
         if any(columns <= names for columns in _COLUMNS):
             return delimiter
-    message = "the first line of a table has to name the columns question and answer; it reads: {found}"
-    raise ImportFailure(message, line, found=text.strip().split("\n", 1)[0][:80])
+    raise ImportFailure(
+        "the first line of a table has to name the columns question and answer; it reads: {found}",
+        line,
+        found=text.strip().split("\n", 1)[0][:80],
+    )
 
 
 def _cells(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -194,5 +202,6 @@ def _cells(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
                 yield line, cells
             line = reader.line_num + 1
     except csv.Error as error:
-        message = "this row cannot be read ({problem}). A quote inside a text is written twice."
-        raise ImportFailure(message, line, problem=str(error)) from None
+        raise ImportFailure(
+            "this row cannot be read ({problem}). A quote inside a text is written twice.", line, problem=str(error)
+        ) from None

@@ -75,7 +75,7 @@ def _value(named: Mapping[str, Any], names: tuple[str, ...], line: int) -> str:
         'there is no "{wanted}" here, only: {found}. Name the parts "question" and "answer".',
         line,
         wanted=names[0],
-        found=", ".join(named) or "nothing",
+        found=", ".join(named) or "—",
     )
 
 

@@ -66,8 +66,14 @@ class AnswerSheet extends HTMLElement {
     const words = (this.field.value.match(/\S+/g) || []).length;
     const kind = words >= STORY ? this.dataset.story : words >= SCENE ? this.dataset.scene : words ? this.dataset.short : "";
     const label = this.part("count");
-    label.textContent = words ? `${words} ${this.dataset.words} · ` : "";
+    label.textContent = words ? `${words} ${this.wordForm(words)} · ` : "";
     if (kind) label.append(Object.assign(document.createElement("em"), { textContent: kind }));
+  }
+
+  /** "word" as its number wants it; Russian has three forms. */
+  wordForm(words) {
+    const { wordsOne, wordsFew, wordsMany } = this.dataset;
+    return { one: wordsOne, few: wordsFew }[new Intl.PluralRules(document.documentElement.lang).select(words)] ?? wordsMany;
   }
 
   say(text, good = true) {
