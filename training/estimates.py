@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from statistics import median
 from typing import cast
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from questionnaires.dataset import Item, Recipe, Row, build, renderer
-from training.models import TrainingRun
+from training.models import PersonaModel
 
 TOKENS_PER_SECOND = 450.0  # SmolLM2-135M with LoRA on two cores with AMX
 PASSES = {"quick": 1, "thorough": 3}  # epochs at most; the engine stops early when it no longer helps
@@ -24,17 +25,23 @@ class Plan:
 
     recipe: str
     rows: int
-    tokens: int  # of all passes
+    tokens: int  # of all passes, give or take a fifth
     duration: str  # in words, as a range
+
+    @property
+    def tokens_in_words(self) -> str:
+        """Two figures are as many as the estimate is good for."""
+        digits = 2 - len(str(self.tokens))
+        return number_format(round(self.tokens, min(0, digits)), force_grouping=True)
 
 
 def plan(*, items: list[Item], recipe: str, persona_name: str, base_model: str, format: str) -> Plan:
     rows = build(items, renderer=renderer(format), name=persona_name, recipe=cast(Recipe, recipe), seed=0).training
     tokens = PASSES[recipe] * sum(map(token_estimate, rows))
-    seconds = seconds_from_earlier(recipe, base_model, len(items))
-    if seconds is not None:
-        return Plan(recipe, len(rows), tokens, duration_range(seconds, 0.85, 1.3))
-    return Plan(recipe, len(rows), tokens, duration_range(OVERHEAD_SECONDS + tokens / TOKENS_PER_SECOND, 0.8, 2.0))
+    measured = measured_speed(base_model)
+    seconds = OVERHEAD_SECONDS + tokens / (measured or TOKENS_PER_SECOND)
+    low = 0.85 if PASSES[recipe] == 1 else 0.5  # several passes may end early
+    return Plan(recipe, len(rows), tokens, duration_range(seconds, low, 1.3 if measured else 2.0))
 
 
 def token_estimate(row: Row) -> int:
@@ -45,13 +52,12 @@ def token_estimate(row: Row) -> int:
     return round(plain / CHARACTERS_PER_TOKEN + (characters - plain) / CHARACTERS_PER_TOKEN_OTHERWISE)
 
 
-def seconds_from_earlier(recipe: str, base_model: str, items: int) -> float | None:
-    """By the last runs on this computer with the same recipe and base model, scaled by the number of answers."""
-    earlier = TrainingRun.objects.filter(
-        recipe=recipe, base_model=base_model, state=TrainingRun.State.READY, failures=0, items__gt=0
-    ).exclude(started_at=None)
-    rates = [run.seconds / run.items for run in earlier.order_by("-finished_at")[:EARLIER_RUNS] if run.seconds]
-    return median(rates) * items if rates else None
+def measured_speed(base_model: str) -> float | None:
+    """Tokens a second of the last trainings of this base model on this computer; None before the first."""
+    versions = PersonaModel.objects.filter(base_model=base_model).order_by("-created_at")[:EARLIER_RUNS]
+    speeds = [version.figures.get("tokens_per_second") for version in versions]
+    known = [speed for speed in speeds if isinstance(speed, int | float) and speed > 0]
+    return median(known) if known else None
 
 
 def duration_range(seconds: float, low: float = 0.9, high: float = 1.15) -> str:

@@ -1,0 +1,96 @@
+"""The training room in a real browser, under the real content policy."""
+
+import re
+import shutil
+import time
+
+import pytest
+
+from tests.training.conftest import in_background, wait_for
+from training.execution import run_execute
+from training.models import RunEvent, TrainingRun
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture
+def page(live_server, visitor, monkeypatch, settings):
+    """A page with the owner's session; the test fails on anything that the browser complains about."""
+    if not CHROMIUM:
+        pytest.skip("chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # playwright's loop runs in this thread
+    complaints = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        context = browser.new_context(base_url=live_server.url, color_scheme="dark")
+        context.add_cookies(
+            [{"name": name, "value": cookie.value, "url": live_server.url} for name, cookie in visitor.cookies.items()]
+        )
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.complaints = complaints
+        yield page
+        browser.close()
+    assert complaints == []
+
+
+def violations(page):
+    from axe_playwright_python.sync_playwright import Axe
+
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}}).response["violations"]
+    return [(each["id"], [node["html"] for node in each["nodes"]]) for each in found]
+
+
+def test_a_training_is_watched_to_its_end_without_a_reload(page, author, fake):
+    fake(steps=60, seconds=0.12)
+    page.goto(f"/p/{author.pk}/train/")
+    assert violations(page) == []
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url(re.compile(r"/train/[0-9a-f-]{36}/$"))
+    page.evaluate("window.stays = true")
+    run = TrainingRun.objects.get()
+    worker = in_background(run_execute, run_id=run.pk)
+    page.wait_for_selector(".chart canvas")
+    wait_for(lambda: page.wait_for_timeout(100) or re.match(r"[1-9]\d? % · Training", page.title()))
+    page.wait_for_selector("text=It was asked:")
+    assert violations(page) == []
+    page.get_by_role("link", name="Chat with it").wait_for(timeout=20_000)
+    assert page.title().startswith("Ready")
+    assert page.evaluate("window.stays")
+    assert page.locator("[data-latest=validation]").inner_text() == f"{3.2 / 60:.2f}"
+    assert page.locator("[data-announce]").inner_text() == "ready"
+    assert violations(page) == []
+    worker.join()
+
+
+def test_cancel_and_going_on_by_keyboard(page, author, run, fake):
+    fake(steps=2000, seconds=0.05)
+    worker = in_background(run_execute, run_id=run.pk)
+    wait_for(lambda: RunEvent.objects.filter(run=run, kind="checkpoint").exists())
+    page.goto(f"/p/{author.pk}/train/{run.pk}/")
+    page.get_by_role("button", name="Cancel").press("Enter")
+    worker.join(10)
+    button = page.get_by_role("button", name=re.compile("Go on near step"))
+    button.wait_for(timeout=10_000)
+    assert "The training was cancelled" in page.locator("h1").inner_text()
+    button.press("Enter")
+    page.get_by_role("button", name="Cancel").wait_for()
+    run.refresh_from_db()
+    assert run.state == "queued"
+
+
+def test_without_the_server_what_is_shown_stays_and_polling_goes_on_later(page, author, run, fake):
+    page.goto(f"/p/{author.pk}/train/{run.pk}/")
+    page.wait_for_selector("text=waiting for the trainer")
+    page.context.set_offline(True)
+    time.sleep(2.5)
+    assert page.get_by_text("waiting for the trainer").is_visible()
+    page.context.set_offline(False)
+    run_execute(run_id=run.pk)
+    page.get_by_role("link", name="Chat with it").wait_for(timeout=15_000)
+    page.complaints.clear()  # the failed requests themselves
