@@ -17,7 +17,6 @@ NOTES = 1  # the model is trained with one note; three made it loop
 SOURCES = 3
 SOURCE_FLOOR = 0.8  # of the best score: a hit below it is another subject
 NOTE_CHARACTERS = 3000  # about 850 tokens: note, question and reply fit the bundled model's 2048
-OFFER_SIMILARITY = 1.9  # of three summed cosines: the open question asks nearly what was asked
 
 # Greetings, thanks and farewells: no facts are asked for. One more word may follow, as a name does.
 _SMALL_TALK = re.compile(
@@ -136,12 +135,12 @@ def answered_slugs(*, persona: Persona) -> set[str]:
 
 
 async def offer_find(*, text: str, bank: Sequence[client.Document], answered: set[str]) -> dict[str, str]:
-    """The open question that asks nearly the same: {"slug", "question"}, or nothing. Raises EngineError."""
+    """The open question of the bank that asks for it: {"slug", "question"}, or nothing. Raises EngineError.
+
+    Each question stands as its own answer, so the engine's verdict "known" says whether one of them fits.
+    """
     if not bank:
         return {}
-    ranked = await client.rank(query=text, context=None, documents=bank, top_n=SOURCES)
-    for hit in ranked.hits:
-        document = bank[hit.index]
-        if hit.score >= OFFER_SIMILARITY and document.id not in answered:
-            return {"slug": document.id, "question": document.questions[0]}
-    return {}
+    ranked = await client.rank(query=text, context=None, documents=bank, top_n=1)
+    best = bank[ranked.hits[0].index] if ranked.known and ranked.hits else None
+    return {"slug": best.id, "question": best.questions[0]} if best and best.id not in answered else {}

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.3  # between two looks at the stop flag
 STORE_EVERY = 3  # looks between two writes of what came so far
 POLL_SECONDS = 0.5  # of a page that looks on
+OFFER_SECONDS = 3  # the first one ever has the engine read the whole bank, and is not worth the wait
+PATIENCE = 7  # looks without a word, after which the page says that it waits
 WARM_UP_SECONDS = 45  # that a message waits for a model server that is still starting
 
 State = Message.State
@@ -162,6 +164,8 @@ async def _watch(reply_id: UUID, progress: Progress) -> None:
     while goes_on:
         await asyncio.sleep(LOOK_SECONDS)
         looks += 1
+        if looks == PATIENCE and not progress.text:
+            progress.wait()
         if looks % STORE_EVERY:
             goes_on = await sync_to_async(services.reply_goes_on)(reply_id=reply_id)
         else:
@@ -231,8 +235,9 @@ async def _fields(task: Task, final: Reply, progress: Progress) -> dict[str, Any
 async def _offer(task: Task) -> dict[str, str]:
     bank, answered = await sync_to_async(_open_questions)(task.reply_id)
     try:
-        return await offer_find(text=task.asked.text, bank=bank, answered=answered)
-    except EngineError:  # the reply is right without it
+        async with asyncio.timeout(OFFER_SECONDS):
+            return await offer_find(text=task.asked.text, bank=bank, answered=answered)
+    except (EngineError, TimeoutError):  # the reply is right without it
         return {}
 
 

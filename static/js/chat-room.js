@@ -39,6 +39,7 @@ class ChatRoom extends HTMLElement {
     this.part("talk").querySelector(".beginning")?.remove();
     this.part("talk").append(fragment(answer.html));
     history.replaceState(null, "", new URL("../", this.form.action)); // the new conversation's own address
+    for (const part of this.querySelectorAll('[data-part="begun"]')) part.hidden = false;
     this.follow(this.part("talk").lastElementChild);
     this.down();
   }

@@ -15,6 +15,7 @@ class FakeEngine:
         self.pause = 0.0  # seconds before each piece
         self.break_after = None  # pieces, then the connection is dropped
         self.status = {}  # path -> HTTP status of a failure
+        self.bank_known = True  # the verdict on the bank's questions
         self.known, self.probability, self.scores = True, 0.9, [2.5, 2.4, 0.5]
         self.order = None  # of the indexes; none: as sent
         self.requests = []
@@ -55,7 +56,8 @@ class Handler(BaseHTTPRequestHandler):
             {"index": index, "id": body["documents"][index]["id"], "relevance_score": score}
             for index, score in zip(order, self.engine.scores, strict=False)
         ][: body["top_n"]]
-        verdict = {"probability": self.engine.probability, "known": self.engine.known}
+        known = self.engine.bank_known if body["documents"][0]["id"] == "q0" else self.engine.known
+        verdict = {"probability": self.engine.probability, "known": known}
         self.answer(200, {"results": results, "answerable": verdict})
 
     def stream(self, body, is_chat):

@@ -228,7 +228,7 @@ def test_what_was_never_told_leads_to_a_question(visitor, persona, answered, eng
     page = visitor.get(reverse("chat", args=[persona.pk])).content.decode()
     assert "I never told it that." in page
     assert reverse("question", args=[persona.pk, "q3"]) in page
-    engine.scores = [0.2]
+    engine.bank_known = False
     answered("A sister & a brother?")
     page = visitor.get(reverse("chat", args=[persona.pk])).content.decode()
     assert reverse("question_new", args=[persona.pk]) + "?text=A%20sister%20%26%20a%20brother%3F" in page

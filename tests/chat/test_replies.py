@@ -87,7 +87,7 @@ def test_what_was_never_told_is_not_generated_and_an_open_question_is_offered(en
 def test_an_answered_or_distant_question_is_not_offered(engine, told, answered):
     engine.known, engine.order = False, [0, 1]
     assert answered("Where is home?").offer == {}
-    engine.order, engine.scores = [3], [1.0]
+    engine.order, engine.bank_known = [3], False
     assert answered("What is a quark?").offer == {}
 
 
