@@ -64,14 +64,22 @@ class Catalog:
             return f"its folder has no {missing}. Train it again or delete the folder."
         stamp = tuple(value for one in states for value in (one.st_mtime_ns, one.st_size, one.st_ino))
         adapter = Adapter(name, folder, stamp, int(states[0].st_mtime))
-        return self._rejected.get(adapter) or _complaint(files[0]) or adapter
+        return self._rejected.get(adapter) or _complaint(files[0], self.base_name) or adapter
 
 
-def _complaint(config: Path) -> str | None:
+def _complaint(config: Path, base_name: str) -> str | None:
     try:
         content = json.loads(config.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         return f"its {_CONFIG} is not readable JSON. Train it again or delete the folder."
     if not isinstance(content, dict) or content.get("peft_type") != "LORA":
         return f"its {_CONFIG} describes no LoRA adapter. Train it again or delete the folder."
+    base = content.get("base_model_name_or_path") or base_name
+    if _last_part(str(base)) != _last_part(base_name):
+        return f"it was trained on “{base}”, but this server runs “{base_name}”. Start it with --base-model {base}."
     return None
+
+
+def _last_part(name: str) -> str:
+    """A base model is named by a hub name, a folder or the name that the bundled one has."""
+    return name.rstrip("/").rpartition("/")[2].lower()

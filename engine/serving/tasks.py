@@ -86,7 +86,8 @@ class GenerationTask:
                 return True
             self._finish("length")
             return True
-        self._prompt_tokens = self._prompt_tokens or outcome.prompt_tokens
+        if not before:
+            self._prompt_tokens = outcome.prompt_tokens
         reason: FinishReason | None = "stop" if self._stop.matched else outcome.finish
         if reason is not None:
             self._finish(reason)
