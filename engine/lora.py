@@ -20,7 +20,7 @@ from engine.errors import BadInput
 _LAYER_NUMBER = re.compile(r"\.(\d+)\.")
 
 
-class _LoraFunction(torch.autograd.Function):  # type: ignore[misc]  # mypy does not read torch
+class _LoraFunction(torch.autograd.Function):
     """x W' + s (x A') B' with gradients for x, A and B alone."""
 
     @staticmethod
@@ -47,7 +47,7 @@ class _LoraFunction(torch.autograd.Function):  # type: ignore[misc]  # mypy does
         return into_x, None, None, into_a, into_b, None
 
 
-class LoraLinear(nn.Module):  # type: ignore[misc]
+class LoraLinear(nn.Module):
     """A frozen linear layer (out, in) with an adapter: A (rank, in) and B (out, rank), both float32."""
 
     def __init__(self, linear: nn.Linear, a: Tensor, b: Tensor, scale: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import shutil
 import threading
@@ -49,7 +50,7 @@ class Session:
     def run(self) -> None:
         """Do the whole job; the errors of engine.errors say how it failed, OSError that the disk did."""
         if self.output.exists():
-            self.progress.write("done", result=(self.output / "result.json").read_text(encoding="utf-8"))
+            self.progress.write("done", result=json.loads((self.output / "result.json").read_bytes()))
             return
         # The parts of a batch run side by side (see Trainer); only cores beyond those help inside an operation.
         torch.set_num_threads(max(1, thread_count() // self.parts))
@@ -208,9 +209,10 @@ class Session:
         if self.best is not None:
             self.trainer.restore_adapter(self.best)
         self._check_replies()
-        publish(self.output, self.model, self.base, self.adapter, self.adapter.flat.detach(), self._result())
+        result = self._result()
+        publish(self.output, self.model, self.base, self.adapter, self.adapter.flat.detach(), result)
         shutil.rmtree(self.checkpoints, ignore_errors=True)
-        self.progress.write("done", result=self._result())
+        self.progress.write("done", result=result)
 
     def _check_replies(self) -> None:
         count = self.recipe.check_replies

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.base_models import DEFAULT_MODEL, BaseModel, resolve
+from tests.engine.job_folder import JobFolder
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
@@ -63,3 +64,17 @@ def real_model(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
     """The bundled model; ENGINE_TEST_CACHE names a folder that keeps its conversion between test runs."""
     cache = os.environ.get("ENGINE_TEST_CACHE")
     return resolve(DEFAULT_MODEL, Path(cache) if cache else tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def tiny_job(tiny_model: Path, tmp_path: Path) -> JobFolder:
+    """A job over the tiny model that publishes whatever it says."""
+    overrides = {"check_replies": 0, "batch_rows": 4}
+    return JobFolder(tmp_path / "job", str(tiny_model), tmp_path / "cache", overrides=overrides)
+
+
+@pytest.fixture
+def real_job(real_model: BaseModel, tmp_path: Path) -> JobFolder:
+    """A short job over the bundled model."""
+    overrides = {"batch_rows": 4, "check_replies": 0, "checkpoint_seconds": 0}
+    return JobFolder(tmp_path / "job", DEFAULT_MODEL, real_model.folder.parent, overrides=overrides)
