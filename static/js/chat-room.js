@@ -36,7 +36,7 @@ class ChatRoom extends HTMLElement {
     if (!answer) return;
     this.field.value = "";
     this.form.elements.operation.value = operationId();
-    this.part("talk").querySelector(".beginning")?.remove();
+    this.part("talk").querySelectorAll(".beginning, [data-part='line-next']").forEach((part) => part.remove());
     this.part("talk").append(fragment(answer.html));
     history.replaceState(null, "", new URL("../", this.form.action)); // the new conversation's own address
     for (const part of this.querySelectorAll('[data-part="begun"]')) part.hidden = false;
