@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,6 +19,7 @@ from training.models import PersonaModel
 
 MAX_CHARACTERS = 4000
 STALE_AFTER = timedelta(seconds=20)  # a reply is written to every second; older: its process died
+EARLIER = 50  # conversations in the list
 BARE = "bare"  # the name of the base model without a training, in forms
 
 CHARACTERS_A_TOKEN = 3.5  # English in the bundled model's vocabulary
@@ -36,12 +37,10 @@ def conversation_find(*, persona: Persona, conversation_id: UUID | None = None) 
 
 def conversations_earlier(*, persona: Persona, current: UUID) -> list[dict[str, Any]]:
     """The other conversations, last active first: id, when, and the first words of each."""
-    rows = Conversation.objects.filter(persona=persona).exclude(pk=current).prefetch_related("messages")[:50]
-    return [{"id": row.pk, "at": row.active_at, "words": _first_words(row)} for row in rows]
-
-
-def _first_words(conversation: Conversation) -> str:
-    return next((m.text for m in conversation.messages.all() if m.role == Message.Role.PERSON), "")
+    said = Message.objects.filter(conversation=OuterRef("pk"), role=Message.Role.PERSON).order_by("number")
+    rows = Conversation.objects.filter(persona=persona).exclude(pk=current)
+    words = rows.annotate(words=Subquery(said.values("text")[:1]))[:EARLIER]
+    return list(words.values("id", "active_at", "words"))
 
 
 def version_current(*, persona: Persona) -> PersonaModel | None:

@@ -11,6 +11,12 @@ class ChatRoom extends HTMLElement {
     addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.reply && !event.isComposing) { event.preventDefault(); this.stop(); }
     });
+    this.addEventListener("submit", (event) => {
+      if (!event.target.matches(".again")) return;
+      event.preventDefault();
+      this.field.value = event.target.elements.text.value;
+      this.send();
+    });
     const running = [...this.querySelectorAll(".reply[aria-busy]")].pop();
     if (running) this.follow(running);
     if (matchMedia("(min-width: 48rem)").matches) this.field.focus({ preventScroll: true });

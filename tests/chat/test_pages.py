@@ -250,3 +250,14 @@ def test_the_page_keeps_to_the_policy_of_no_inline_code(visitor, persona, answer
     for forbidden in ("<style", " style=", "onclick", "javascript:"):
         assert forbidden not in page
     assert Answer.objects.count() == 3
+
+
+def test_a_failed_reply_can_be_asked_for_again_once(visitor, persona, answered, engine, told, talk_id):
+    engine.status["/v1/chat/completions"] = 500
+    failed = answered("Where?")
+    engine.status.clear()
+    address = reverse("chat_message", args=[persona.pk, talk_id])
+    assert f'value="again-{failed.pk}"' in visitor.get(reverse("chat", args=[persona.pk])).content.decode()
+    for _time in range(2):
+        visitor.post(address, form("Where?", operation=f"again-{failed.pk}"))
+    assert [message.state for message in Message.objects.filter(role="persona")] == ["failed", "done"]
