@@ -50,6 +50,8 @@ def run_execute(*, run_id: UUID, should_pause: Callable[[], bool] = never) -> No
         _work_and_settle(claim, should_pause)
     except LeaseLost:
         logger.warning("Run %s is somebody else's by now, or was deleted.", run_id)
+        if not TrainingRun.objects.filter(pk=run_id).exists():
+            shutil.rmtree(claim.run.folder, ignore_errors=True)  # again: the trainer may have written until now
 
 
 def _work_and_settle(claim: Claim, should_pause: Callable[[], bool]) -> None:

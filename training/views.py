@@ -111,6 +111,7 @@ def run_events(request: HttpRequest, persona_id: uuid.UUID, run_id: uuid.UUID) -
             "state": _shown(run),
             "state_label": run.get_state_display(),
             "active": run.is_active,
+            "total_steps": run.total_steps,
             "title": f"{context['title']} · {run.persona.name}",
             "parts": {part: _part(part, context, request) for part in sorted(parts)},
             **{key: new[key] for key in ("training", "validation", "last", "more")},

@@ -13,6 +13,8 @@ function smoothed(values) {
   });
 }
 
+const figure = (value) => value.toLocaleString(document.documentElement.lang, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
 /** The curves. Colours come from the stylesheet, so they follow light and dark. */
 class Chart {
   constructor(box, legend) {
@@ -32,6 +34,7 @@ class Chart {
   }
 
   add(points) {
+    this.end = Math.max(1, points.total_steps);
     for (const name of ["training", "validation"]) {
       for (const [step, loss] of points[name]) this.curves[name].set(step, loss);
     }
@@ -53,7 +56,7 @@ class Chart {
     else if (window.uPlot) this.plot = new window.uPlot(this.options(), data, this.box);
     for (const [name, series] of [["training", data[1]], ["validation", data[2]]]) {
       const latest = series.findLast((value) => value !== undefined);
-      this.legend.querySelector(`[data-latest="${name}"]`).textContent = latest?.toFixed(2) ?? "";
+      this.legend.querySelector(`[data-latest="${name}"]`).textContent = latest === undefined ? "" : figure(latest);
     }
   }
 
@@ -69,7 +72,10 @@ class Chart {
       ...this.size(),
       legend: { show: false },
       cursor: { show: false },
-      scales: { x: { time: false }, y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.05)] } },
+      scales: {
+        x: { time: false, range: (_plot, _low, high) => [0, Math.max(this.end, high)] }, // what is still to come
+        y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.05)] },
+      },
       axes: [{ ...axis, grid: { show: false }, values: whole }, { ...axis, size: 44 }],
       series: [
         {},

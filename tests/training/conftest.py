@@ -1,18 +1,23 @@
 """A persona with enough answers, and a trainer that needs no model."""
 
+import atexit
 import json
+import shutil
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from django.conf import settings as site
 from django.db import connections
 
-# A file: threads that share SQLite's memory fail with "table is locked", which no real database does.
+# A file: threads that share SQLite's memory fail with "table is locked", which no real database does. Of this process
+# alone: DATA_DIR may be shared.
 if connections["default"].vendor == "sqlite":
-    connections["default"].settings_dict["TEST"]["NAME"] = str(site.DATA_DIR / "test.sqlite3")
+    FOLDER = tempfile.mkdtemp(prefix="persona-tests-db-")
+    atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+    connections["default"].settings_dict["TEST"]["NAME"] = f"{FOLDER}/test.sqlite3"
 
 FAKE = Path(__file__).with_name("fake_trainer.py")
 

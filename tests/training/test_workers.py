@@ -8,11 +8,10 @@ import time
 
 import psutil
 import pytest
-from django.conf import settings as site
 from django.db import connection
 from django.urls import reverse
 
-from tests.training.conftest import wait_for
+from tests.training.conftest import answer, wait_for
 from training.models import RunEvent, TrainingRun
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -55,7 +54,7 @@ def start(broker, tmp_path):
             "TEST_DATABASE": str(connection.settings_dict["NAME"]),
             "TEST_FOLDER": str(tmp_path),
             "REDIS_URL": broker,
-            "DATA_DIR": str(site.DATA_DIR),
+            "DATA_DIR": str(tmp_path),
             **environment,
         }
         command = [sys.executable, "-m", "celery", "-A", "tests.training.worker_app", "--quiet", "worker"]
@@ -156,3 +155,20 @@ def test_the_same_message_five_times_trains_once(run, ring, start):
     time.sleep(2)
     run.refresh_from_db()
     assert (run.state, run.fence, events(run, "done")) == ("ready", 1, 1)
+
+
+@pytest.mark.timeout(900)
+def test_the_real_trainer_survives_a_kill_of_its_worker(author, run, ring, start, beat):
+    answer(author, 18, start=12)
+    worker = start("train")
+    ring(run.pk)
+    wait_for(lambda: events(run, "checkpoint") > 0 or ended(run), 300)
+    worker.send_signal(signal.SIGKILL)
+    start("train")
+    wait_for(lambda: ended(run), 500)
+    assert (run.state, run.failures, run.items) == ("ready", 1, 30), run.error
+    assert {"adapter_model.safetensors", "adapter.gguf", "result.json"} <= {
+        p.name for p in run.version.folder.iterdir()
+    }
+    assert any("Resumed" in event.data["message"] for event in RunEvent.objects.filter(run=run, kind="log"))
+    assert run.version.figures["validation_loss"] < 3

@@ -15,6 +15,8 @@ from django.conf import settings
 settings.DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
 settings.RUNS_DIR = Path(os.environ["TEST_FOLDER"]) / "runs"
 settings.MODELS_DIR = Path(os.environ["TEST_FOLDER"]) / "models"
+if "ENGINE_TEST_CACHE" in os.environ:  # a base model that is converted already
+    settings.BASE_DIR_CACHE = Path(os.environ["ENGINE_TEST_CACHE"])
 settings.CELERY_BEAT_SCHEDULE["sweep"] |= {"schedule": 2.0, "options": {"expires": 2}}
 
 from persona_site.celery import app  # noqa: E402, F401
