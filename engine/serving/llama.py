@@ -36,7 +36,7 @@ SLOTS = 2
 LOADED_ADAPTERS = 4
 Fields = dict[str, Any]
 
-_BATCH = 256
+BATCH = 256
 """Prompt tokens between two looks at what else is to be done: small enough to stop within a second."""
 
 
@@ -138,7 +138,7 @@ class LlamaBackend:
         values.hostnames = [self._socket.path]
         values.n_threads_http = 1
         values.n_ctx, values.n_parallel, values.kv_unified = CONTEXT_LENGTH * SLOTS, SLOTS, False
-        values.n_batch = values.n_ubatch = _BATCH
+        values.n_batch = values.n_ubatch = BATCH
         values.cpuparams.n_threads = self._threads
         values.cpuparams_batch.n_threads = os.cpu_count() or 1
         values.warmup = values.fit_params = values.ctx_shift = False
