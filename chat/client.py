@@ -191,11 +191,15 @@ def _tls() -> ssl.SSLContext:
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    """The SDK's errors become ours; their detail goes to the log. The SDK wraps no error of a stream under way."""
+    """The SDK's errors become ours. The SDK wraps no error of a stream under way.
+
+    The log gets kind, status and code: a server's message may repeat the person's words.
+    """
     try:
         yield
     except (openai.APIError, httpx2.HTTPError) as error:
-        logger.warning("model server: %s: %s", type(error).__name__, error)
+        status, code = getattr(error, "status_code", None), getattr(error, "code", None)
+        logger.warning("model server: %s, status %s, code %s", type(error).__name__, status, code)
         raise _translated(error) from error
 
 

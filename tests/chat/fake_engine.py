@@ -43,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.engine.requests.append((self.path, body))
         if status := self.engine.status.get(self.path):
-            self.answer(status, {"error": {"message": "no", "type": "error", "code": None, "param": None}})
+            self.answer(status, {"error": {"message": f"no: {body}", "type": "error", "code": None, "param": None}})
         elif self.path == "/v1/rerank":
             self.rerank(body)
         else:

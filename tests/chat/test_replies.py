@@ -288,3 +288,14 @@ def test_a_deleted_conversation_ends_its_reply(engine, told, post, talk_id):
     async_to_sync(deleted_meanwhile)()
     assert not Message.objects.exists()
     assert engine.gone.wait(3)
+
+
+def test_neither_the_question_nor_the_answer_gets_into_the_log(engine, told, answered, caplog):
+    engine.status["/v1/chat/completions"] = 400
+    answered("Canary question?")
+    engine.status.clear()
+    engine.break_after = 2
+    answered("Canary question?")
+    assert "model server" in caplog.text
+    for secret in ("Canary", "By the sea", "grew"):
+        assert secret not in caplog.text
