@@ -54,7 +54,8 @@ def _decode_line(line: bytes, number: int) -> Row:
     except json.JSONDecodeError as error:
         raise JsonlError(
             "this is not JSON ({problem}, at character {column}). "
-            'Each line is one object in double quotes without a comma after it: {{"question": "...", "answer": "..."}}',
+            'Each line is one object such as {{"question": "...", "answer": "..."}}, in double quotes, '
+            "without a comma after it.",
             number,
             problem=error.msg,
             column=error.colno,
@@ -62,5 +63,5 @@ def _decode_line(line: bytes, number: int) -> Row:
     except (ValueError, RecursionError):  # a number of thousands of digits, brackets nested thousands deep
         raise JsonlError("this JSON is too large or too deeply nested.", number) from None
     if not isinstance(row, dict):
-        raise JsonlError('a line has to be one JSON object: {{"question": "...", "answer": "..."}}', number)
+        raise JsonlError('a line has to be one JSON object such as {{"question": "...", "answer": "..."}}.', number)
     return row

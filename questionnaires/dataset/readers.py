@@ -186,7 +186,7 @@ def _delimiter(text: str) -> str:
         if any(columns <= names for columns in _COLUMNS):
             return delimiter
     raise ImportFailure(
-        "the first line of a table has to name the columns question and answer; it reads: {found}",
+        "the first line of a table has to name the columns question and answer, and here it reads “{found}”.",
         line,
         found=text.strip().split("\n", 1)[0][:80],
     )

@@ -130,7 +130,7 @@ def test_what_was_normalised_is_told() -> None:
         (b'{"messages": "x"}', "a.jsonl", 1, "list of objects"),
         (b"[" * 100_000, "a.json", None, "nested too deeply"),
         (b"hello", "a.jsonl", 1, "not JSON"),
-        (b"hello,you\n1,2", "a.csv", 1, "name the columns question and answer; it reads: hello,you"),
+        (b"hello,you\n1,2", "a.csv", 1, "name the columns question and answer, and here it reads “hello,you”"),
         (b"question,answer\na,b\nc,d,e", "a.csv", 3, "3 cells under 2 columns"),
         (b'question,answer\na,"b\nc', "a.csv", 2, "cannot be read"),
         (b"PK\x03\x04...", "a.xlsx", None, "Save it as CSV"),
