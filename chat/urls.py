@@ -8,6 +8,7 @@ _CONVERSATION = "p/<uuid:persona_id>/chat/<uuid:conversation_id>/"
 
 urlpatterns = [
     path("p/<uuid:persona_id>/chat/", views.chat, name="chat"),
+    path("p/<uuid:persona_id>/chat/warm/", views.warm, name="chat_warm"),
     path(_CONVERSATION, views.conversation, name="chat_conversation"),
     path(_CONVERSATION + "message/", views.message, name="chat_message"),
     path(_CONVERSATION + "new/", views.new, name="chat_new"),

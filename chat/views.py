@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from chat import replies, services, sse
+from chat.client import EngineError
+from chat.grounding import ground, told_get
 from chat.models import Conversation, Message
 from questionnaires.models import Persona
 from questionnaires.services import Refused
@@ -189,6 +192,16 @@ def _finished(reply: Message) -> dict[str, Any]:
     persona = reply.conversation.persona
     row = Message.objects.filter(pk=reply.pk).select_related("version", "conversation").first()
     return {"state": row.state, "html": _html(persona, row)} if row else {"state": "gone", "html": ""}
+
+
+@require_POST
+async def warm(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
+    """Has the engine read the answers while the person still types: a set new to it takes seconds."""
+    persona = await sync_to_async(persona_or_404)(request, persona_id)
+    told = await sync_to_async(told_get)(persona=persona)
+    with suppress(EngineError):  # the message itself will say what is wrong
+        await ground(text="Who are you?", context=None, told=told)
+    return HttpResponse(status=204)
 
 
 @require_POST

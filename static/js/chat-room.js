@@ -19,6 +19,7 @@ class ChatRoom extends HTMLElement {
     });
     const running = [...this.querySelectorAll(".reply[aria-busy]")].pop();
     if (running) this.follow(running);
+    else fetch(this.dataset.warm, { method: "POST", headers: { "X-CSRFToken": csrfToken() } }).catch(() => {}); // the message will tell
     if (matchMedia("(min-width: 48rem)").matches) this.field.focus({ preventScroll: true });
     if (this.querySelector(".said")) this.down();
   }

@@ -13,15 +13,16 @@ from chat.models import Conversation, Message
 from questionnaires.models import Answer
 from tests.chat.conftest import make_version
 
-URLS = {"chat": "get", "chat_conversation": "get", "chat_message": "post", "chat_new": "post", "chat_delete": "post",
-        "chat_stream": "get", "chat_stop": "post"}  # fmt: skip
+GETS = ("chat", "chat_conversation", "chat_stream")
+POSTS = ("chat_message", "chat_warm", "chat_new", "chat_delete", "chat_stop")
+URLS = dict.fromkeys(GETS, "get") | dict.fromkeys(POSTS, "post")
 
 
 @pytest.fixture
 def urls(persona, talk_id, post, version):
     """The address of every view, of a conversation with a pending reply."""
     reply = post(version=version)
-    places = {"chat": [persona.pk], "chat_stream": [persona.pk, talk_id, reply.pk]}
+    places = {"chat": [persona.pk], "chat_warm": [persona.pk], "chat_stream": [persona.pk, talk_id, reply.pk]}
     places["chat_stop"] = places["chat_stream"]
     return {name: reverse(name, args=places.get(name, [persona.pk, talk_id])) for name in URLS}
 
@@ -57,7 +58,7 @@ def test_rows_of_another_persona_are_not_found_under_this_one(urls, visitor, own
     from questionnaires.models import Persona
 
     other = Persona.objects.create(owner=owner, name="Bo")
-    for name in set(URLS) - {"chat"}:
+    for name in set(URLS) - {"chat", "chat_warm"}:
         address = urls[name].replace(str(persona.pk), str(other.pk))
         response = getattr(visitor, URLS[name])(address, {"text": "Hi", "operation": "1"})
         assert response.status_code == 404, name
@@ -261,3 +262,11 @@ def test_a_failed_reply_can_be_asked_for_again_once(visitor, persona, answered, 
     for _time in range(2):
         visitor.post(address, form("Where?", operation=f"again-{failed.pk}"))
     assert [message.state for message in Message.objects.filter(role="persona")] == ["failed", "done"]
+
+
+def test_an_opened_page_has_the_engine_read_the_answers(urls, visitor, engine, told):
+    assert visitor.post(urls["chat_warm"]).status_code == 204
+    [body] = engine.bodies("/v1/rerank")
+    assert len(body["documents"]) == 3
+    engine.status["/v1/rerank"] = 500
+    assert visitor.post(urls["chat_warm"]).status_code == 204
