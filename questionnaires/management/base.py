@@ -3,8 +3,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.contrib.auth import get_user_model
+from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, ProgrammingError
 
 from questionnaires.models import Persona
 from questionnaires.services import Refused, persona_find
@@ -19,10 +21,17 @@ class PersonaCommand(BaseCommand):
 
     def persona(self, options: dict[str, Any]) -> Persona:
         """The persona that `--persona` names, of the owner of this installation."""
-        owner = get_user_model().objects.order_by("pk").first()
-        if owner is None:
-            raise CommandError("Nobody lives here yet. Run `make run` once.")
         try:
-            return persona_find(owner=owner, text=options["persona"])
+            return persona_find(owner=self.owner(), text=options["persona"])
         except Refused as refused:
             raise CommandError(str(refused)) from None
+
+    def owner(self) -> User:
+        """Whose installation this is; CommandError where nothing has been installed in DATA_DIR."""
+        try:
+            owner = User.objects.order_by("pk").first()
+        except (OperationalError, ProgrammingError):  # no tables yet
+            owner = None
+        if owner is None:
+            raise CommandError(f"Nobody lives in {settings.DATA_DIR} yet. Run `make run` once.")
+        return owner

@@ -6,7 +6,6 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError
 
 from questionnaires.dataset.records import ImportFailure
@@ -47,10 +46,9 @@ class Command(PersonaCommand):
         try:
             return self.persona(options)
         except CommandError:
-            owner = get_user_model().objects.order_by("pk").first()
-            if not options["create"] or owner is None:
+            if not options["create"]:
                 raise
-            return persona_create(owner=owner, name=options["persona"])
+            return persona_create(owner=self.owner(), name=options["persona"])
 
 
 def summary(report: ImportReport, *, dry_run: bool, **_options: Any) -> str:
