@@ -18,6 +18,7 @@ from engine.base_models import DEFAULT_MODEL, BaseModel, BaseModelError, resolve
 from engine.serving.app import create_app
 from engine.serving.backend import Backend
 from engine.serving.catalog import Catalog
+from engine.serving.http import LOCAL_NAMES
 from engine.serving.lifecycle import block_signals, on_signal
 from engine.serving.retrieval import Retriever
 
@@ -39,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     catalog = Catalog(options.models, base.name, backend.adapter_file)
-    app = create_app(backend, catalog, lambda: _retriever(options.cache), key)
+    only_local = f"[{options.host}]" in LOCAL_NAMES or options.host in LOCAL_NAMES
+    app = create_app(backend, catalog, lambda: _retriever(options.cache), key, only_local)
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=GRACE_S)
     )

@@ -17,7 +17,15 @@ from engine.serving.backend import Adapter, Backend
 from engine.serving.catalog import Catalog
 from engine.serving.completions import Service
 from engine.serving.errors import ApiError
-from engine.serving.http import ClientGone, RequireKey, on_api_error, on_client_gone, on_http_error
+from engine.serving.http import (
+    ClientGone,
+    OnlyLocalNames,
+    RequireKey,
+    on_api_error,
+    on_client_gone,
+    on_http_error,
+    on_unexpected,
+)
 from engine.serving.retrieval import RetrievalService, Retriever
 from engine.serving.scheduler import Scheduler
 from engine.serving.tasks import LoadTask
@@ -27,9 +35,13 @@ LOOK_FOR_ADAPTERS_S = 2.0
 
 
 def create_app(
-    backend: Backend, catalog: Catalog, make_retriever: Callable[[], Retriever], key: str | None = None
+    backend: Backend,
+    catalog: Catalog,
+    make_retriever: Callable[[], Retriever],
+    key: str | None = None,
+    only_local: bool = True,
 ) -> Starlette:
-    """The server's application; it takes the backend over and closes it."""
+    """The server's application; it takes the backend over and closes it. `only_local`: it listens on loopback."""
     scheduler = Scheduler(backend, MAX_WAITING, catalog.reject)
     retrieval = RetrievalService(make_retriever)
 
@@ -44,10 +56,20 @@ def create_app(
 
     return Starlette(
         routes=_routes(Service(catalog, backend, scheduler), Models(catalog), retrieval),
-        middleware=[Middleware(RequireKey, key=key)] if key else [],
-        exception_handlers={ApiError: on_api_error, HTTPException: on_http_error, ClientGone: on_client_gone},
+        middleware=_middleware(key, only_local),
+        exception_handlers={
+            ApiError: on_api_error,
+            HTTPException: on_http_error,
+            ClientGone: on_client_gone,
+            Exception: on_unexpected,
+        },
         lifespan=lifespan,
     )
+
+
+def _middleware(key: str | None, only_local: bool) -> list[Middleware]:
+    found = [Middleware(OnlyLocalNames)] if only_local else []
+    return [*found, Middleware(RequireKey, key=key)] if key else found
 
 
 def _routes(service: Service, models: Models, retrieval: RetrievalService) -> list[Route]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -17,6 +18,9 @@ from engine.serving.errors import ApiError
 
 MAX_BODY = 8 * 2**20
 """Bytes of a request; 200 answers with their questions are some 100 kB."""
+
+LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_PORT = re.compile(r":\d+$")
 
 Result = TypeVar("Result")
 
@@ -57,6 +61,11 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     """Unknown paths and methods."""
     assert isinstance(error, HTTPException)  # noqa: S101 (registered for this class alone)
     return error_response(ApiError(error.status_code, f"{request.method} {request.url.path}: {error.detail}."))
+
+
+async def on_unexpected(request: Request, error: Exception) -> Response:
+    """A defect; its traceback goes to the log."""
+    return error_response(ApiError(500, "The server failed at this request. Its log says why.", "internal_error"))
 
 
 async def on_client_gone(request: Request, error: Exception) -> Response:
@@ -127,6 +136,27 @@ class RequireKey:
             given = dict(scope["headers"]).get(b"authorization", b"")
             if not hmac.compare_digest(given, self._expected):
                 error = ApiError(401, "The API key is missing or wrong.", "invalid_api_key")
+                await error_response(error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class OnlyLocalNames:
+    """Middleware for a server on a loopback address: refuses a Host header that names another host.
+
+    A web page whose own name is made to point to 127.0.0.1 (DNS rebinding) could otherwise read what is said here.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            given = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+            if _PORT.sub("", given) not in LOCAL_NAMES:
+                error = ApiError(
+                    403, f"This server answers only to {', '.join(sorted(LOCAL_NAMES))}, not to “{given}”."
+                )
                 await error_response(error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -176,6 +176,14 @@ def test_bad_http_has_openais_error_body(server: Running, path: str, body: bytes
         assert set(json.load(answer)["error"]) == {"message", "type", "param", "code"}
 
 
+def test_a_page_that_calls_itself_by_another_name_reads_nothing(server: Running) -> None:
+    request = urllib.request.Request(f"{server.url}/v1/models", headers={"Host": "evil.example:80"})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=10)
+    with caught.value as answer:
+        assert answer.status == 403
+
+
 def test_a_new_folder_is_served_and_a_deleted_one_is_not(
     server: Running, client: openai.OpenAI, make_adapter: MakeAdapter
 ) -> None:
@@ -210,7 +218,7 @@ def test_a_killed_client_frees_its_slot(server: Running, client: openai.OpenAI) 
     body = json.dumps(
         {"model": BASE, "messages": NORA, "stream": True, "ignore_eos": True, "max_tokens": 1900}
     ).encode()
-    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
     host, port = server.url.removeprefix("http://").split(":")
     killed = [socket.create_connection((host, int(port))) for _ in range(4)]
