@@ -153,9 +153,11 @@ async def _write(reply: Message, progress: Progress) -> None:
     finally:
         work.cancel()
         watch.cancel()
-        fields = {"text": progress.text} | fields
-        await sync_to_async(services.reply_finish)(reply_id=reply.pk, fields=fields)
-        progress.end()
+        try:
+            fields = {"text": progress.text} | fields
+            await sync_to_async(services.reply_finish)(reply_id=reply.pk, fields=fields)
+        finally:
+            progress.end()
 
 
 async def _watch(reply_id: UUID, progress: Progress) -> None:

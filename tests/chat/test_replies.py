@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from django.db import OperationalError
 
 from chat import replies, services
 from chat.models import Message
@@ -299,3 +300,13 @@ def test_neither_the_question_nor_the_answer_gets_into_the_log(engine, told, ans
     assert "model server" in caplog.text
     for secret in ("Canary", "By the sea", "grew"):
         assert secret not in caplog.text
+
+
+def test_a_page_is_not_left_waiting_when_the_end_cannot_be_stored(engine, told, post, monkeypatch, caplog):
+    def fail(**_fields):
+        raise OperationalError("disk full")
+
+    monkeypatch.setattr(services, "reply_finish", fail)
+    [events] = listen(post())
+    assert texts(events) == "I grew up by the sea."
+    assert "a reply failed" in caplog.text
