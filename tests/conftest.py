@@ -1,14 +1,5 @@
 """The people of the tests: an owner, a stranger, and a persona with answers."""
 
-import atexit
-import os
-import shutil
-import tempfile
-
-if "DATA_DIR" not in os.environ:
-    os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="persona-tests-")
-    atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
-
 import pytest
 from django.test import Client
 

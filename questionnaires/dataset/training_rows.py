@@ -47,7 +47,8 @@ def build(items: Sequence[Item], *, renderer: Renderer, name: str, recipe: Recip
     """The rows of one job: the same for the same arguments.
 
     "quick" asks each answer once, by one of its wordings in turn; "thorough" once by every wording. About 70 % of the
-    training rows carry the answer as a note; validation rows, of held-out items, always do. `name` is the persona's.
+    training rows carry the answer as a note. A held-out item is asked twice, with its note, as chat asks, and without,
+    which alone shows how well the voice was learned: a copied note surprises no model. `name` is the persona's.
     """
     parts = split_items(items)
     examples = _shuffled(_asked(parts.training, recipe, seed), seed)
@@ -55,7 +56,7 @@ def build(items: Sequence[Item], *, renderer: Renderer, name: str, recipe: Recip
     held_out = _shuffled(_asked(parts.validation, "quick", seed), seed)
     return TrainingRows(
         training=_rows(examples, bare, renderer, name),
-        validation=[_row(example, renderer, name) for example in held_out],
+        validation=[_row(example, renderer, name, with_note=noted) for example in held_out for noted in (True, False)],
         samples=[_sample(example, renderer, name) for example in held_out[:SAMPLES]],
     )
 

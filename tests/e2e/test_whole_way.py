@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from playwright.sync_api import expect
 
 ROOT = Path(__file__).parents[2]
 NORA = ROOT.parent / "shared" / "data" / "persona_nora.json"
@@ -90,7 +91,7 @@ def test_6_training_is_started_watched_and_ready(page):
     page.get_by_role("link", name="Train", exact=True).first.click()
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url(re.compile(r"/train/[0-9a-f-]{36}/"))
-    page.wait_for_function("/^[1-9]\\d* ?%/.test(document.title)", timeout=180_000)
+    expect(page).to_have_title(re.compile(r"^[1-9]\d* ?%"), timeout=180_000)
     page.reload()
     page.get_by_role("heading", name="It is ready to talk").wait_for(timeout=420_000)
     assert page.locator(".chart canvas").count() == 1
