@@ -87,7 +87,12 @@ class ChatRoom extends HTMLElement {
     source.addEventListener("again", () => show(() => { words.textContent = ""; }));
     source.addEventListener("waiting", () => { wait.hidden = false; });
     source.addEventListener("done", (event) => this.finish(JSON.parse(event.data)));
-    source.addEventListener("error", () => this.fault(source.readyState === EventSource.CLOSED ? this.dataset.locked : this.dataset.broke));
+    source.addEventListener("error", () => {
+      if (source.readyState !== EventSource.CLOSED) return this.fault(this.dataset.broke); // it tries again by itself
+      this.fault(this.dataset.locked);
+      this.reply = null;
+      this.busy(false);
+    });
     source.addEventListener("open", () => this.fault(""));
   }
 
