@@ -5,8 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from playwright.sync_api import expect
+
+from tests.e2e.demo_answers import demo_answers_write
 
 ROOT = Path(__file__).parents[2]
 NORA = ROOT.parent / "shared" / "data" / "persona_nora.json"
@@ -19,12 +20,7 @@ def answers_file(tmp_path_factory) -> Path:
     """150 answers: of the test persona, or of the demo persona where the shared test data is not here."""
     if NORA.exists():
         return NORA
-    topics = [yaml.safe_load(path.read_text("utf-8")) for path in (ROOT / "questionnaires/data/topics").glob("*.yaml")]
-    texts = {question["slug"]: question["en"]["text"] for topic in topics for question in topic["questions"]}
-    demo = yaml.safe_load((ROOT / "questionnaires/data/demo.yaml").read_text("utf-8"))["answers"]
-    path = tmp_path_factory.mktemp("answers") / "answers.json"
-    path.write_text(json.dumps([{"question": texts[slug], "answer": text} for slug, text in demo.items()]))
-    return path
+    return demo_answers_write(tmp_path_factory.mktemp("answers") / "answers.json")
 
 
 @pytest.fixture(scope="module")
