@@ -7,47 +7,26 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
-import socket
 import sys
 from pathlib import Path
 
-import uvicorn
-
-from engine.base_models import DEFAULT_MODEL, BaseModel, BaseModelError, resolve
-from engine.serving.app import create_app
-from engine.serving.backend import Backend
-from engine.serving.catalog import Catalog
-from engine.serving.http import LOCAL_NAMES
-from engine.serving.lifecycle import block_signals, on_signal
-from engine.serving.retrieval import Retriever
-
-GRACE_S = 1
-"""Seconds that running requests have to end after SIGTERM."""
+from engine.base_models import DEFAULT_MODEL, BaseModelError
+from engine.serving.lifecycle import Shutdown
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM; 0, or 2 after a sentence on stderr."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    block_signals()
+    shutdown = Shutdown()
+    # Imported only now: numpy starts threads at once, and one that does not block the signals would take them.
+    from engine.serving.server import serve
+
     try:
-        key = _read_key(options.api_key_file)
-        listener = _listen(options.host, options.port)
-        base = resolve(options.base_model, options.cache)
-        backend = _backend(base, options.threads)
+        serve(options, shutdown)
     except (BaseModelError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
-    catalog = Catalog(options.models, base.name, backend.adapter_file)
-    only_local = f"[{options.host}]" in LOCAL_NAMES or options.host in LOCAL_NAMES
-    app = create_app(backend, catalog, lambda: _retriever(options.cache), key, only_local)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=GRACE_S)
-    )
-    on_signal(lambda: setattr(server, "should_exit", True))
-    logging.getLogger(__name__).info("Serving %s on http://%s:%s", base.name, *listener.getsockname()[:2])
-    server.run(sockets=[listener])
     return 0
 
 
@@ -61,43 +40,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--api-key-file", type=Path, help="file with the bearer key that clients must send")
     parser.add_argument("--threads", type=int, help="threads of a generation (default: half of the cores)")
     return parser
-
-
-def _read_key(file: Path | None) -> str | None:
-    if file is None:
-        return None
-    key = file.read_text(encoding="utf-8").strip()
-    if not key:
-        raise ValueError(f"The file {file} is empty. Write the API key into it, or leave --api-key-file out.")
-    return key
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Bind before anything slow is done, so that a port in use is told at once; clients wait until all is loaded."""
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise OSError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from error
-
-
-def _backend(base: BaseModel, threads: int | None) -> Backend:
-    """llama.cpp where there is a GGUF, else transformers. Each is imported only when used: torch takes 200 MB."""
-    if base.gguf is not None:
-        # llama.cpp's threads wait for each other thousands of times a second. Spinning, GNU OpenMP's way, loses whole
-        # time slices when training or anything else wants the cores: first tokens took 10 s instead of 1 s.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        from engine.serving.llama import LlamaBackend
-
-        return LlamaBackend(base, threads)
-    from engine.serving.torch_backend import TransformersBackend
-
-    return TransformersBackend(base)
-
-
-def _retriever(cache: Path) -> Retriever:
-    from engine.retrieval import Retriever as PersonalRetriever
-
-    return PersonalRetriever(cache)
 
 
 if __name__ == "__main__":

@@ -13,24 +13,26 @@ DEADLINE_S = 2.8
 """From the signal to the end of the process, whatever still runs."""
 
 
-def block_signals() -> None:
-    """Keep the signals pending for `on_signal`, in this thread and all that it starts. Call it first of all."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+class Shutdown:
+    """Waits for a signal from now on. Make it first, in the main thread, since later threads inherit what it blocks."""
+
+    def __init__(self) -> None:
+        self.stop: Callable[[], None] = _leave
+        """What to call at the first signal; until there is something to stop, the process just ends."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        threading.Thread(target=self._wait, name="signals", daemon=True).start()
+
+    def _wait(self) -> None:
+        signal.sigwait(SIGNALS)
+        self.stop()
+        threading.Thread(target=self._wait_again, name="second signal", daemon=True).start()
+        time.sleep(DEADLINE_S)
+        _leave()
+
+    def _wait_again(self) -> None:
+        signal.sigwait(SIGNALS)
+        _leave()
 
 
-def on_signal(stop: Callable[[], None]) -> None:
-    """Call `stop` at the first signal; end the process if it still runs DEADLINE_S later or at a second signal."""
-    threading.Thread(target=_wait, args=(stop,), name="signals", daemon=True).start()
-
-
-def _wait(stop: Callable[[], None]) -> None:
-    signal.sigwait(SIGNALS)
-    stop()
-    threading.Thread(target=_second, daemon=True).start()
-    time.sleep(DEADLINE_S)
+def _leave() -> None:
     os._exit(0)
-
-
-def _second() -> None:
-    signal.sigwait(SIGNALS)
-    os._exit(1)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -256,6 +259,18 @@ def test_a_key_is_required_where_one_is_set_and_sigterm_ends_all_within_three_se
     assert time.monotonic() - started < 3
     with pytest.raises(openai.APIError), client:
         list(stream)
+
+
+def test_sigterm_ends_it_while_the_base_model_is_made_ready(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "engine.serve", "--port", "0", "--models", str(tmp_path), "--cache", str(tmp_path)]
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(Path.cwd())}) as process:
+        deadline = time.monotonic() + 30
+        while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert time.monotonic() - started < 3
 
 
 def test_a_port_in_use_is_told_at_once(server: Running, start: Callable[..., Running]) -> None:
