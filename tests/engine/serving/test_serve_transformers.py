@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
-from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from engine.base_models import BaseModel
 from engine.serving.backend import Adapter, BrokenAdapter, Generation, Sampling, Token
 from engine.serving.errors import ApiError
-from engine.serving.torch_backend import TransformersBackend
-from engine.serving.torch_sampling import Sampler
+
+if TYPE_CHECKING:  # torch and transformers take seconds to import, which runs of the fast tests should not pay
+    from engine.serving.torch_backend import TransformersBackend
 
 pytestmark = [
     pytest.mark.slow,  # importing torch and transformers takes most of it
@@ -26,11 +25,16 @@ GREEDY = Sampling(temperature=0)
 
 @pytest.fixture(scope="module")
 def backend(tiny_model: Path) -> TransformersBackend:
+    from engine.serving.torch_backend import TransformersBackend
+
     return TransformersBackend(BaseModel("tiny", tiny_model, None))
 
 
 @pytest.fixture(scope="module")
 def adapter(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Adapter:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
     folder = tmp_path_factory.mktemp("adapters") / "ann"
     model = get_peft_model(
         AutoModelForCausalLM.from_pretrained(tiny_model),
@@ -55,6 +59,8 @@ def generate(backend: TransformersBackend, request: Generation) -> tuple[str, li
 
 
 def test_greedy_text_is_what_transformers_generates(backend: TransformersBackend, tiny_model: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     model = AutoModelForCausalLM.from_pretrained(tiny_model)
     ids = tokenizer("Hello there", return_tensors="pt", add_special_tokens=False)
@@ -120,7 +126,14 @@ def test_a_damaged_adapter_is_refused_and_the_rest_goes_on(
     assert backend.score("a", "b", None, 0)
 
 
-LOGITS = torch.tensor([3.0, 2.0, 1.0, 0.0])
+def draw(sampling: Sampling, count: int, eos_ids: frozenset[int] = frozenset()) -> list[int]:
+    """Tokens that one sampler draws from the same four logits."""
+    import torch
+
+    from engine.serving.torch_sampling import Sampler
+
+    sampler, logits = Sampler(sampling, eos_ids), torch.tensor([3.0, 2.0, 1.0, 0.0])
+    return [sampler.draw(logits) for _ in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -136,12 +149,9 @@ LOGITS = torch.tensor([3.0, 2.0, 1.0, 0.0])
     ],
 )
 def test_only_tokens_inside_the_cuts_are_drawn(sampling: Sampling, possible: set[int]) -> None:
-    drawn = {Sampler(sampling, frozenset({0})).draw(LOGITS) for _ in range(300)}
-    assert drawn == possible
+    assert set(draw(sampling, 300, frozenset({0}))) == possible
 
 
 def test_penalties_move_on_and_seeds_repeat() -> None:
-    sampler = Sampler(Sampling(temperature=0, frequency_penalty=0.9), frozenset())
-    assert [sampler.draw(LOGITS) for _ in range(4)] == [0, 0, 1, 0]
-    first, again = (Sampler(Sampling(seed=5), frozenset()) for _ in range(2))
-    assert [first.draw(LOGITS) for _ in range(20)] == [again.draw(LOGITS) for _ in range(20)]
+    assert draw(Sampling(temperature=0, frequency_penalty=0.9), 4) == [0, 0, 1, 0]
+    assert draw(Sampling(seed=5), 20) == draw(Sampling(seed=5), 20)
