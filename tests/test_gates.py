@@ -116,3 +116,17 @@ def test_import_directions():
 def test_no_migration_is_missing_and_the_deployment_checks_pass():
     run(sys.executable, "manage.py", "makemigrations", "--check", "--dry-run")
     run(sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
+
+
+def test_a_defect_shows_a_page_and_not_a_trace(visitor, monkeypatch):
+    from questionnaires import services
+
+    def defect(**_values):
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(services, "persona_create", defect)
+    visitor.raise_request_exception = False
+    response = visitor.post(reverse("personas"), {"name": "Ada"})
+    assert response.status_code == 500
+    assert "Something broke" in response.content.decode()
+    assert "secret detail" not in response.content.decode()
