@@ -21,7 +21,8 @@ class Recipe:
     alpha: float = 32.0
     first_layer: int = 0
     """The lowest decoder layer that learns; below it nothing has to be remembered or sent back."""
-    batch_rows: int = 8
+    batch_rows: int = 4
+    """Four beat eight and sixteen after one epoch of 135 rows: 3.62, 3.75 and 3.87 nats a token without a note."""
     max_tokens: int = 1024
     """Longer rows lose the start of their prompt; 1024 tokens are about 750 English words."""
     weight_decay: float = 0.0

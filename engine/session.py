@@ -152,6 +152,7 @@ class Session:
             total_steps=trainer.total_steps,
             epoch=round(trainer.step / trainer.steps_per_epoch, 3),
             loss=round(loss, 6),
+            seconds=round(self.seconds, 3),
             tokens_per_second=round(self.tokens / max(self.seconds, 1e-9), 1),
             seconds_left=round(seconds_left, 1),
         )
