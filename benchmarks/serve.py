@@ -115,7 +115,7 @@ class Served:
 
     def __init__(self, url: str, pid: int) -> None:
         self._client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
-        self._pid = pid
+        self.pid = pid
 
     def run(self, model: str, note: int, tokens: int) -> Run:
         times: list[float] = []
@@ -134,8 +134,14 @@ class Served:
         return _run(times)
 
     def memory_mb(self) -> int:
-        status = Path(f"/proc/{self._pid}/status").read_text()
+        status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) // 1024
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process has used; unlike tokens a second it hardly depends on what else is running."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _run(times: list[float]) -> Run:
@@ -169,8 +175,12 @@ def measure(base: BaseModel, models: Path, served: Served, rounds: int, tokens: 
     served.run("ann", next(note), 8)
     direct.run(next(note), 8)
     for _ in range(rounds):
+        before = cpu_seconds(os.getpid())
         add("direct decode", lambda: direct.run(next(note), tokens), 1)
+        found.setdefault("direct cpu", []).append((cpu_seconds(os.getpid()) - before) / tokens)
+        before = cpu_seconds(served.pid)
         add("server decode", lambda: served.run("ann", next(note), tokens), 1)
+        found.setdefault("server cpu", []).append((cpu_seconds(served.pid) - before) / tokens)
         add("direct first", lambda: direct.run(next(note), 1), 0)
         add("server first", lambda: served.run("ann", next(note), 1), 0)
         served.run("ann", -1, 1)
@@ -186,7 +196,9 @@ def report(found: dict[str, list[float]], memory: int) -> None:
     cpu = next((line.partition(":")[2].strip() for line in _cpu_lines() if line.startswith("model name")), "")
     print(f"{cpu or platform.processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     for name, values in found.items():
-        unit, digits = ("tokens/s", 1) if "decode" in name else ("s", 3)
+        unit, digits = (
+            ("tokens/s", 1) if "decode" in name else ("s a token, prompt included", 4) if "cpu" in name else ("s", 3)
+        )
         low, high = min(values), max(values)
         print(f"{name:<36}{statistics.median(values):8.{digits}f} {unit}   ({low:.{digits}f} to {high:.{digits}f})")
     ratio = statistics.median(

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
-DEADLINE_S = 2.8
+DEADLINE_S = 2.5
 """From the signal to the end of the process, whatever still runs."""
 
 
