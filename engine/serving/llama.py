@@ -36,6 +36,7 @@ SLOTS = 2
 LOADED_ADAPTERS = 4
 Fields = dict[str, Any]
 
+_M_ARENA_MAX = -8  # of glibc's malloc.h
 BATCH = 256
 """Prompt tokens between two looks at what else is to be done: small enough to stop within a second."""
 
@@ -229,6 +230,7 @@ def decode_threads() -> int:
 
 
 def _give_memory_back() -> None:
-    """glibc keeps freed memory; after dropping a whole context it is worth returning."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).malloc_trim(0)
+    """glibc keeps freed memory, in a pool per thread; after dropping a whole context it is worth returning."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.mallopt(_M_ARENA_MAX, 2)
+        libc.malloc_trim(0)
