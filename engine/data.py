@@ -57,7 +57,20 @@ def prompt_text(tokenizer: PreTrainedTokenizerBase, row: Row) -> str:
     messages = _disarmed(tokenizer, row["messages"])
     if messages[-1]["role"] == "assistant":
         messages = messages[:-1]
-    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    return _render(tokenizer, messages, add_generation_prompt=True)
+
+
+def _render(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict[str, Any]], **options: Any) -> str:
+    from jinja2 import TemplateError
+
+    try:
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, **options))
+    except (TemplateError, ValueError) as error:
+        roles = ", ".join(message["role"] for message in messages)
+        raise BadInput(
+            f"The base model's chat template does not take a dialogue of {roles}: {error} "
+            "Train with prompt and completion rows, or choose a base model made for chat."
+        ) from error
 
 
 def _texts(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[str, str]:
@@ -65,7 +78,7 @@ def _texts(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[str, str]:
     if "messages" not in row:
         return prompt, _disarm(tokenizer, str(row["completion"])) + end
     messages = _disarmed(tokenizer, row["messages"])
-    whole = str(tokenizer.apply_chat_template(messages, tokenize=False))
+    whole = _render(tokenizer, messages)
     # A template that closes the answer in its own way shows it here; one that rewrites the prompt cannot be cut so.
     answer = whole[len(prompt) :].rstrip() if whole.startswith(prompt) else messages[-1]["content"]
     return prompt, answer if answer.endswith(end) else answer + end
@@ -140,11 +153,5 @@ def _cut(ordered: Sequence[Example], limit: int) -> list[list[Example]]:
 
 
 def encode_all(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row], max_tokens: int) -> list[Example]:
-    """Every row's example; BadInput if the chat template refuses one."""
-    examples = []
-    for number, row in enumerate(rows, 1):
-        try:
-            examples.append(encode(tokenizer, row, max_tokens))
-        except ValueError as error:
-            raise BadInput(f"Row {number} does not fit the base model's chat template: {error}") from error
-    return examples
+    """Every row's example; BadInput if the base model's chat template refuses one."""
+    return [encode(tokenizer, row, max_tokens) for row in rows]

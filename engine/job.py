@@ -89,7 +89,10 @@ def _read_settings(file: Path) -> dict[str, Any]:
 
 def _read_sample(sample: Any) -> Sample:
     try:
-        return Sample(dict(sample["row"]), str(sample["question"]), str(sample["expected"]))
+        row = dict(sample["row"])
+        if not isinstance(row.get("prompt"), str) and not isinstance(row.get("messages"), list):
+            raise KeyError("row")
+        return Sample(row, str(sample["question"]), str(sample["expected"]))
     except (KeyError, TypeError, ValueError):
         raise BadInput(f"A sample in job.json lacks row, question or expected: {sample!r}.") from None
 

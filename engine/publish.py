@@ -7,24 +7,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from engine.atomic import new_folder, remove_leftovers
 from engine.base_models import BaseModel
 from engine.lora import Adapter, write_peft
 from engine.model import CausalModel
 
 
-def publish(
-    target: Path, model: CausalModel, base: BaseModel, adapter: Adapter, flat: torch.Tensor, result: Mapping[str, Any]
-) -> None:
-    """Write the adapter `flat` for peft and, over a base that llama.cpp serves, as GGUF; and result.json.
+def publish(target: Path, model: CausalModel, base: BaseModel, adapter: Adapter, result: Mapping[str, Any]) -> None:
+    """Write the adapter for peft and, over a base that llama.cpp serves, as GGUF; and result.json.
 
     OSError if the disk is full; `target` then does not exist.
     """
     remove_leftovers(target)
+    flat = adapter.flat.detach()
     with new_folder(target) as folder:
-        write_peft(adapter, flat, base.name, folder)
+        write_peft(adapter, flat, str(result["base_model"]), folder)
         if base.gguf is not None and model.network.config.model_type == "llama":
             from engine.gguf_lora import write_gguf
 

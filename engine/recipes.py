@@ -32,7 +32,7 @@ class Recipe:
     """Stop after so many evaluations without a lower validation loss; 0 never stops early."""
     checkpoint_seconds: float = 20.0
     sample_count: int = 2
-    sample_tokens: int = 40
+    sample_tokens: int = 64
     check_replies: int = 6
     """How many replies are looked at before publishing; 0 publishes unseen."""
 

@@ -14,15 +14,15 @@ import torch
 
 from engine.base_models import BaseModel, BaseModelError, resolve
 from engine.checkpoints import Checkpoint, latest_checkpoint, remove_temporary, save_checkpoint
-from engine.data import encode_all, encode_prompt
+from engine.data import encode_all
 from engine.errors import BadInput, Interrupted, Refused
 from engine.job import Job
 from engine.lora import Adapter
 from engine.model import CausalModel, faster_dtype, thread_count
 from engine.progress import Progress
 from engine.publish import publish
-from engine.replies import Reply, refusal, reply_to
 from engine.trainer import Evaluation, Trainer
+from engine.trial import Trial
 
 # What publishing takes, for the estimate of the time left.
 _PUBLISHING_SECONDS = 5.0
@@ -83,6 +83,7 @@ class Session:
             seed=self.job.seed,
         )
         self.trainer = Trainer(self.model, self.adapter, self.examples, recipe, self.job.seed, self.parts)
+        self.trial = Trial(self.job, self.model, self.progress)
         if found:
             self._resume(found)
         self.progress.write("log", message=f"Training in {self.dtype} on {thread_count()} cores.")
@@ -165,7 +166,8 @@ class Session:
             measured = self.trainer.evaluate(self.validation, self.pool)
             self.progress.write("validation", step=step, loss=measured.loss, token_accuracy=measured.token_accuracy)
             self._keep_best(measured)
-        self._write_samples(step)
+        if step < self.trainer.total_steps:  # the finished model's replies come with the trial before publishing
+            self.trial.show(step, self.pool)
         self.evaluation_seconds = time.monotonic() - started
         self.progress.write("state", state="training")
 
@@ -175,17 +177,6 @@ class Session:
             self.best = self.adapter.flat.detach().clone()
             self.best_loss, self.best_step, self.since_best = measured.loss, self.trainer.step, 0
             self.evaluation = measured
-
-    def _write_samples(self, step: int) -> None:
-        samples = self.job.samples[: self.recipe.sample_count]
-        if not samples or step >= self.trainer.total_steps:
-            return  # the replies of the finished model are written with the check before publishing
-        prompts = [encode_prompt(self.model.tokenizer, sample.row) for sample in samples]
-        replies = reply_to(self.model, prompts, self.recipe.sample_tokens, self.pool)
-        for sample, reply in zip(samples, replies, strict=True):
-            self.progress.write(
-                "sample", step=step, question=sample.question, expected=sample.expected, reply=reply.text
-            )
 
     def _save(self) -> None:
         tensors = self.trainer.state()
@@ -209,42 +200,22 @@ class Session:
     def _publish(self) -> None:
         if self.best is not None:
             self.trainer.restore_adapter(self.best)
-        self._check_replies()
+        if sentence := self.trial.refusal(self.trainer.step, self._longest_reply(), self.pool):
+            self._save()
+            raise Refused(sentence)
         result = self._result()
-        publish(self.output, self.model, self.base, self.adapter, self.adapter.flat.detach(), result)
+        publish(self.output, self.model, self.base, self.adapter, result)
         shutil.rmtree(self.checkpoints, ignore_errors=True)
         self.progress.write("done", result=result)
 
-    def _check_replies(self) -> None:
-        count = self.recipe.check_replies
-        rows = [sample.row for sample in self.job.samples] + list(self.job.validation or self.job.train)
-        prompts = [encode_prompt(self.model.tokenizer, row) for row in rows[:count]]
-        if not prompts:
-            return
-        replies = reply_to(self.model, prompts, self._reply_limit(), self.pool)
-        self._write_final_samples(replies)
-        if sentence := refusal(replies):
-            self._save()
-            raise Refused(sentence)
-
-    def _reply_limit(self) -> int:
+    def _longest_reply(self) -> int:
         """Half as long again as the longest answer learned, because a person's own length is no fault."""
         longest = max(len(example.answer) for example in self.examples)
         return min(192, longest * 3 // 2 + 16)
 
-    def _write_final_samples(self, replies: list[Reply]) -> None:
-        for sample, reply in zip(self.job.samples, replies, strict=False):
-            self.progress.write(
-                "sample",
-                step=self.trainer.step,
-                question=sample.question,
-                expected=sample.expected,
-                reply=reply.text,
-            )
-
     def _result(self) -> dict[str, Any]:
         return {
-            "base_model": self.base.name,
+            "base_model": self.job.base_model,
             "recipe": self.job.recipe_name,
             "format": self.job.format,
             "steps": self.trainer.step,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -141,8 +142,6 @@ def test_bad_input_is_code_2_with_a_sentence(tiny_job: JobFolder, tmp_path: Path
 
 
 def test_weights_that_do_not_fit_the_config_are_code_2(tiny_job: JobFolder, tiny_model: Path, tmp_path: Path) -> None:
-    import shutil
-
     broken = tmp_path / "broken"
     shutil.copytree(tiny_model, broken)
     config = json.loads((broken / "config.json").read_text())
@@ -150,3 +149,12 @@ def test_weights_that_do_not_fit_the_config_are_code_2(tiny_job: JobFolder, tiny
     tiny_job.base_model = str(broken)
     assert train.run(tiny_job.write()) == 2
     assert "cannot be loaded" in tiny_job.events("error")[-1]["message"]
+
+
+def test_a_base_model_without_a_chat_template_is_code_2(tiny_job: JobFolder, tiny_model: Path, tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    shutil.copytree(tiny_model, plain)
+    (plain / "chat_template.jinja").unlink()
+    tiny_job.base_model = str(plain)
+    assert train.run(tiny_job.write()) == 2
+    assert "chat template does not take a dialogue of system, user" in tiny_job.events("error")[-1]["message"]
