@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,23 +38,28 @@ class Encoder:
         self.tokenizer.no_padding()
         self._tensors = {**read_safetensors(folder / "model.safetensors"), **(weights or {})}
 
+    def states(self, texts: Sequence[str]) -> list[Array]:
+        """The last hidden states of each text, shape (its tokens, 384); first comes [CLS], last [SEP]."""
+        encodings = self.tokenizer.encode_batch(list(texts))
+        states: list[Array] = [np.zeros((0, DIMENSION), dtype=np.float32)] * len(texts)
+        for rows in _batches(encodings):
+            hidden = self.hidden([encodings[row] for row in rows])
+            for place, row in enumerate(rows):
+                states[row] = hidden[place, : len(encodings[row].ids)]
+        return states
+
     def embed(self, texts: Sequence[str]) -> Array:
         """Unit vectors of shape (n, 384): the mean over the last hidden states, as the model was trained."""
-        vectors = np.zeros((len(texts), DIMENSION), dtype=np.float32)
-        encodings = self.tokenizer.encode_batch(list(texts))
-        for rows in _batches(encodings):
-            hidden, mask = self.hidden([encodings[row] for row in rows])
-            vectors[rows] = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
-        return unit(vectors)
+        return pooled(self.states(texts))
 
-    def hidden(self, encodings: Sequence[Encoding]) -> tuple[Array, Array]:
-        """The last layer's states (n, tokens, 384) and the mask (n, tokens) of real tokens."""
+    def hidden(self, encodings: Sequence[Encoding]) -> Array:
+        """The last layer's states of shape (n, longest, 384); those past a text's end mean nothing."""
         ids, types, mask = _padded(encodings)
         states = self._embeddings(ids, types)
         bias = (1.0 - mask[:, None, None, :]) * np.float32(-1e9)
         for layer in range(LAYERS):
             states = self._layer(f"encoder.layer.{layer}.", states, bias)
-        return states, mask
+        return states
 
     def _embeddings(self, ids: npt.NDArray[np.int64], types: npt.NDArray[np.int64]) -> Array:
         tensors = self._tensors
@@ -109,16 +115,29 @@ def read_safetensors(path: Path) -> dict[str, Array]:
     }
 
 
-def unit(vectors: Array) -> Array:
+def pooled(states: Sequence[Array]) -> Array:
+    """Unit vectors of shape (n, 384) from the states of n texts."""
+    if not states:
+        return np.zeros((0, DIMENSION), dtype=np.float32)
+    return unit(np.stack([state.mean(axis=0) for state in states]))
+
+
+def save_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Writes a .npz file under exactly this name."""
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **dict(arrays))
+
+
+def unit(vectors: npt.NDArray[np.floating]) -> Array:
     """Rows scaled to length one; a zero row stays zero."""
-    lengths: Array = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return (vectors / np.maximum(lengths, EPSILON)).astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, EPSILON), dtype=np.float32)
 
 
 def gelu(values: Array) -> Array:
     """The tanh form of GELU (Hendrycks and Gimpel 2016, arXiv:1606.08415): numpy has no erf."""
     inner = 0.7978845608 * (values + 0.044715 * values * values * values)
-    return (0.5 * values * (1 + np.tanh(inner))).astype(np.float32, copy=False)
+    return np.asarray(0.5 * values * (1 + np.tanh(inner)), dtype=np.float32)
 
 
 def _view(data: npt.NDArray[np.uint8], entry: Mapping[str, list[int]]) -> Array:

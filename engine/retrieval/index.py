@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.retrieval.bm25 import BM25
 from engine.retrieval.documents import Document, fingerprint, joint, passages
-from engine.retrieval.encoder import Array
+from engine.retrieval.encoder import Array, Encoder, pooled, save_arrays
+from engine.retrieval.space import Space
 
 SETS_IN_MEMORY = 4
 SETS_ON_DISK = 32
-
-
-class Embedder(Protocol):
-    """Turns n texts into unit vectors of shape (n, d)."""
-
-    def embed(self, texts: Sequence[str]) -> Array: ...
+FEW = 5
+"""Below this many documents their own questions say nothing about chance similarity."""
+CHANCE = (1.2, 0.25)
+"""Mean and spread of the best score of a foreign document, over the development persons."""
 
 
 @dataclass(frozen=True)
@@ -30,88 +29,134 @@ class Group:
     """Vectors of several texts a document: rows `starts[i]` up to `starts[i + 1]` belong to document i."""
 
     vectors: Array
-    starts: Array
+    starts: npt.NDArray[np.intp]
 
-    def best(self, query: Array) -> Array:
-        """The highest cosine of each document's texts with the query (d,): shape (documents,)."""
-        return np.maximum.reduceat(self.vectors @ query, self.starts.astype(np.intp))
+    def best(self, queries: Array) -> Array:
+        """The highest cosine of each document's texts with each query (n, d): shape (n, documents)."""
+        return np.maximum.reduceat(queries @ self.vectors.T, self.starts, axis=1)
 
 
 @dataclass(frozen=True)
 class Index:
-    """The three fields of every document, and its words."""
+    """The three fields of every document, its words, and the tokens that the gate reads."""
 
     wordings: Group
     passages: Group
     joint: Array
     words: BM25
+    tokens: list[Array]
+    question_tokens: npt.NDArray[np.intp]
+    chance: tuple[float, float]
+    """Mean and spread of the score that a question gets from the best of all the other documents."""
 
-    def fields(self, vector: Array, query: str) -> Array:
-        """Scores of shape (4, n): best wording, best sentence or whole answer, question with answer, BM25."""
-        return np.stack(
-            [self.wordings.best(vector), self.passages.best(vector), self.joint @ vector, self.words.scores(query)]
-        )
+    def fields(self, queries: Array) -> Array:
+        """Cosines of shape (3, n, documents): best wording, best sentence or whole answer, question with answer."""
+        return np.stack([self.wordings.best(queries), self.passages.best(queries), queries @ self.joint.T])
 
 
 class IndexStore:
     """Builds indexes and remembers them: a set seen before costs no encoding.
 
-    The vectors of a set lie in `folder/<fingerprint>.npy`; the oldest go when there are more than 32.
+    A set lies in `folder/<fingerprint>.npz`; the oldest go when there are more than 32.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._memory: OrderedDict[str, Index] = OrderedDict()
 
-    def get(self, documents: Sequence[Document], embedder: Embedder, version: str) -> Index:
+    def get(self, documents: Sequence[Document], space: Space) -> Index:
         """The index of these documents, in their order."""
-        key = fingerprint(documents, version)
+        key = fingerprint(documents, space.version)
         if key not in self._memory:
-            self._memory[key] = self._assemble(documents, self._vectors(key, documents, embedder))
+            self._memory[key] = assemble(documents, self._arrays(key, documents, space), space)
             while len(self._memory) > SETS_IN_MEMORY:
                 self._memory.popitem(last=False)
         self._memory.move_to_end(key)
         return self._memory[key]
 
-    def _vectors(self, key: str, documents: Sequence[Document], embedder: Embedder) -> Array:
-        path = self._folder / f"{key}.npy"
+    def _arrays(self, key: str, documents: Sequence[Document], space: Space) -> Mapping[str, Array]:
+        path = self._folder / f"{key}.npz"
         if path.exists():
-            return np.asarray(np.load(path), dtype=np.float32)
-        texts = [*chain(*_wordings(documents)), *chain(*_passages(documents)), *map(joint, documents)]
-        distinct = list(dict.fromkeys(texts))
-        rows = dict(zip(distinct, embedder.embed(distinct), strict=True))
-        vectors = np.stack([rows[text] for text in texts])
-        self._save(path, vectors)
-        return vectors
+            with np.load(path, allow_pickle=False) as stored:
+                return {name: stored[name].astype(np.float32) for name in stored.files}
+        arrays = encode(documents, space)
+        self._save(path, arrays)
+        return arrays
 
-    def _save(self, path: Path, vectors: Array) -> None:
+    def _save(self, path: Path, arrays: Mapping[str, Array]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            np.save(file, vectors.astype(np.float16))
+        save_arrays(partial, {name: values.astype(np.float16) for name, values in arrays.items()})
         partial.replace(path)
-        stored = sorted(self._folder.glob("*.npy"), key=lambda item: item.stat().st_mtime)
+        stored = sorted(self._folder.glob("*.npz"), key=lambda item: item.stat().st_mtime)
         for old in stored[:-SETS_ON_DISK]:
             old.unlink(missing_ok=True)
 
-    def _assemble(self, documents: Sequence[Document], vectors: Array) -> Index:
-        wordings, parts = _wordings(documents), _passages(documents)
-        first, second = sum(map(len, wordings)), sum(map(len, parts))
-        return Index(
-            wordings=Group(vectors[:first], _starts(wordings)),
-            passages=Group(vectors[first : first + second], _starts(parts)),
-            joint=vectors[first + second :],
-            words=BM25([" ".join([*document.questions, document.answer]) for document in documents]),
-        )
+
+def encode(documents: Sequence[Document], space: Space) -> dict[str, Array]:
+    """The encoder's work on a set: `vectors` of wordings, passages and joint texts in this order, and `tokens`."""
+    texts = [*chain(*_wordings(documents)), *chain(*_passages(documents))]
+    distinct = list(dict.fromkeys(texts))
+    rows = dict(zip(distinct, space.encoder.embed(distinct), strict=True))
+    vectors = [rows[text] for text in texts]
+    joints = [joint(document) for document in documents]
+    if not isinstance(space.encoder, Encoder) or space.projection is None:
+        return {"vectors": np.stack([*vectors, *space.encoder.embed(joints)])}
+    states = space.encoder.states(joints)
+    tokens = [space.projection(state) for state in states]
+    lengths = np.array([len(part) for part in tokens], dtype=np.float32)
+    return {"vectors": np.stack([*vectors, *pooled(states)]), "tokens": np.concatenate(tokens), "lengths": lengths}
 
 
-def _wordings(documents: Iterable[Document]) -> list[list[str]]:
+def assemble(documents: Sequence[Document], arrays: Mapping[str, Array], space: Space) -> Index:
+    """An index from what `encode` made."""
+    wordings, parts = _wordings(documents), _passages(documents)
+    first, second = sum(map(len, wordings)), sum(map(len, parts))
+    vectors = space.adapter.documents(arrays["vectors"])
+    tokens, question_tokens = _tokens(documents, arrays, space)
+    starts = _starts(wordings)
+    index = Index(
+        wordings=Group(vectors[:first], starts),
+        passages=Group(vectors[first : first + second], _starts(parts)),
+        joint=vectors[first + second :],
+        words=BM25([" ".join([*document.questions, document.answer]) for document in documents]),
+        tokens=tokens,
+        question_tokens=question_tokens,
+        chance=CHANCE,
+    )
+    own = space.adapter.queries(arrays["vectors"][starts])
+    return Index(**{**vars(index), "chance": _chance(index, own, space.adapter.weights)})
+
+
+def _chance(index: Index, questions: Array, weights: Array) -> tuple[float, float]:
+    """How well a question fits the wrong documents: the person's own yardstick for "never told"."""
+    if len(questions) < FEW:
+        return CHANCE
+    scores = np.tensordot(weights, index.fields(questions), axes=1)
+    np.fill_diagonal(scores, -np.inf)
+    best = scores.max(axis=1)
+    return float(best.mean()), float(best.std()) + 1e-3
+
+
+def _tokens(
+    documents: Sequence[Document], arrays: Mapping[str, Array], space: Space
+) -> tuple[list[Array], npt.NDArray[np.intp]]:
+    """Each document's tokens, and how many of them belong to its question."""
+    if "tokens" not in arrays or not isinstance(space.encoder, Encoder):
+        return [], np.zeros(len(documents), dtype=np.intp)
+    ends = np.cumsum(arrays["lengths"]).astype(np.intp)
+    questions = space.encoder.tokenizer.encode_batch([document.questions[0] for document in documents])
+    counts = np.array([len(encoding.ids) - 2 for encoding in questions], dtype=np.intp)
+    return np.split(arrays["tokens"], ends[:-1]), counts
+
+
+def _wordings(documents: Sequence[Document]) -> list[list[str]]:
     return [list(document.questions) for document in documents]
 
 
-def _passages(documents: Iterable[Document]) -> list[list[str]]:
+def _passages(documents: Sequence[Document]) -> list[list[str]]:
     return [passages(document) for document in documents]
 
 
-def _starts(groups: Sequence[Sequence[str]]) -> Array:
-    return np.cumsum([0, *map(len, groups[:-1])])
+def _starts(groups: Sequence[Sequence[str]]) -> npt.NDArray[np.intp]:
+    return np.cumsum([0, *map(len, groups[:-1])]).astype(np.intp)

@@ -45,6 +45,12 @@ def is_english(texts: Sequence[str]) -> bool:
     return len(words) < 8 or sum(word in _FUNCTION_WORDS for word in words) >= ENGLISH_SHARE * len(words)
 
 
+def is_latin(text: str) -> bool:
+    """Whether most letters are Latin ones: enough to keep a message in the space of English answers."""
+    letters = [letter for letter in text if letter.isalpha()]
+    return 2 * sum(letter < "\u0250" for letter in letters) >= len(letters)
+
+
 @cache
 def _model() -> E5:
     """Loaded with the first text in another language: an English-only server never pays its 50 MB."""

@@ -9,23 +9,26 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.retrieval.bm25 import terms
 from engine.retrieval.documents import Document
-from engine.retrieval.encoder import Array, Encoder
-from engine.retrieval.gate import answerable, features
-from engine.retrieval.index import Embedder, Index, IndexStore
-from engine.retrieval.multilingual import MultilingualEncoder, is_english
+from engine.retrieval.encoder import Array, Encoder, pooled
+from engine.retrieval.gate import Gate, case_of
+from engine.retrieval.index import Index, IndexStore
+from engine.retrieval.multilingual import is_english, is_latin
+from engine.retrieval.space import Space, english, multilingual
 
-WORD_MATCH = 0.15
-"""Weight of BM25 (scaled to its best document) beside the sum of three cosines."""
 CONTEXT = 0.7
 """Weight of the previous turn's scores when a message cannot stand alone: 8-9 of 10 follow-ups found."""
 KNOWN = 0.5
 FOLLOW_UP_WORDS = 3
+PRONOUN_WORDS = 7
+"""A pronoun in a longer message usually points at something inside it."""
 
-_FOLLOW_UP = re.compile(
-    r"\b(and|it|its|that|this|they|them|their|there|he|she|him|her|his|those|these|one)\b"
-    r"|\b(а|и|это|этот|эта|он|она|они|его|её|ее|их|там|тогда)\b",
-    re.IGNORECASE,
+_CONNECTIVE = re.compile(
+    r"(and|but|so|then|that|those|these|а|и|но|тогда|это)\b|(why|how so|почему|зачем)\W*$", re.IGNORECASE
+)
+_PRONOUN = re.compile(
+    r"\b(it|its|they|them|their|he|she|him|his|her|он|она|они|его|её|ее|их|ему|ей|им)\b", re.IGNORECASE
 )
 _WORD = re.compile(r"\w+")
 
@@ -48,56 +51,66 @@ class Ranking:
 
 
 class Retriever:
-    """Ranks answers by meaning and words. Files it makes lie under `cache_dir`."""
+    """Ranks answers by meaning. Files it makes lie under `cache_dir`."""
 
     def __init__(self, cache_dir: Path) -> None:
         self._store = IndexStore(cache_dir / "retrieval")
-        self._english = Encoder()
-        self._other = MultilingualEncoder()
+        self._opened: dict[bool, tuple[Space, Gate]] = {}
 
     def embed(self, texts: Sequence[str]) -> Array:
         """Unit vectors of shape (n, 384), float32; English and other languages have different spaces."""
-        encoder, _ = self._encoder(texts)
-        return encoder.embed(texts)
+        return self._open(is_english(texts))[0].encoder.embed(texts)
 
     def prepare(self, documents: Sequence[Document]) -> None:
         """Encodes a set ahead of its first query: some 5 s for 200 answers, nothing when it was seen before."""
         if documents:
-            self._index(documents)
+            self._store.get(documents, self._open(_language(documents))[0])
 
     def rank(self, query: str, documents: Sequence[Document], context: str | None = None, top_n: int = 3) -> Ranking:
         """The `top_n` documents for a message; `context` is the user's turn before it."""
         if not documents or not query.strip():
             return Ranking([], 0.0, False)
-        encoder, index = self._index(documents)
-        fields = self._fields(encoder, index, query)
-        total = combine(fields)
-        if context and needs_context(query):
-            earlier = self._fields(encoder, index, context)
-            fields, total = fields + np.float32(CONTEXT) * earlier, total + np.float32(CONTEXT) * combine(earlier)
-        order = np.argsort(-total, kind="stable")
-        probability = answerable(features(fields, order, index.words.coverage(query, int(order[0]))))
-        hits = [Hit(int(row), float(total[row])) for row in order[:top_n]]
-        return Ranking(hits, probability, probability >= KNOWN)
+        space, gate = self._open(_language(documents) and is_latin(query))
+        index = self._store.get(documents, space)
+        turns = [query, context] if context and needs_context(query) else [query]
+        fields, tokens = _read(turns, index, space)
+        answers = [document.answer for document in documents]
+        case, best = case_of(query, tokens, fields, index, space.adapter.weights, answers)
+        own_words = terms(query) in [terms(wording) for row in best[:1] for wording in documents[row].questions]
+        probability = 1.0 if own_words else gate.probability(case)
+        scores = np.tensordot(space.adapter.weights, fields, axes=1)
+        order = np.argsort(-scores, kind="stable")[:top_n]
+        return Ranking([Hit(int(row), float(scores[row])) for row in order], probability, probability >= KNOWN)
 
-    def _index(self, documents: Sequence[Document]) -> tuple[Embedder, Index]:
-        encoder, version = self._encoder([document.answer for document in documents])
-        return encoder, self._store.get(documents, encoder, version)
-
-    def _encoder(self, texts: Sequence[str]) -> tuple[Embedder, str]:
-        """The encoder for these texts, chosen here and nowhere else, and the name of its vectors."""
-        return (self._english, "minilm-1") if is_english(texts) else (self._other, "e5-1")
-
-    def _fields(self, encoder: Embedder, index: Index, text: str) -> Array:
-        return index.fields(encoder.embed([text])[0], text)
+    def _open(self, in_english: bool) -> tuple[Space, Gate]:
+        """A space and its gate, loaded when first needed."""
+        if in_english not in self._opened:
+            space = english() if in_english else multilingual()
+            self._opened[in_english] = (space, Gate(space))
+        return self._opened[in_english]
 
 
-def combine(fields: Array) -> Array:
-    """One score a document from its fields of shape (4, n)."""
-    words = fields[3] / max(float(fields[3].max()), 1e-6)
-    return np.asarray(fields[:3].sum(axis=0) + np.float32(WORD_MATCH) * words)
+def _language(documents: Sequence[Document]) -> bool:
+    """The space of a set, chosen here and nowhere else: True for English."""
+    return is_english([document.answer for document in documents])
+
+
+def _read(turns: Sequence[str], index: Index, space: Space) -> tuple[Array, Array]:
+    """The fields (3, documents) of a message, with the turn before it mixed in if given, and its tokens."""
+    tokens = np.zeros((0, 0), dtype=np.float32)
+    if isinstance(space.encoder, Encoder) and space.projection is not None:
+        states = space.encoder.states(turns)
+        vectors, tokens = pooled(states), np.concatenate([space.projection(state) for state in states])
+    else:
+        vectors = space.encoder.embed(turns)
+    fields = index.fields(space.adapter.queries(vectors))
+    shares = np.array([1.0, CONTEXT], dtype=np.float32)[: len(turns)]
+    return np.tensordot(fields, shares / shares.sum(), axes=(1, 0)), tokens
 
 
 def needs_context(query: str) -> bool:
-    """Whether a message leans on the turn before: three words or fewer, or a pronoun without a name for it."""
-    return len(_WORD.findall(query)) <= FOLLOW_UP_WORDS or bool(_FOLLOW_UP.match(query.strip()))
+    """Whether a message leans on the turn before: it is very short, starts with "and", or is short with a pronoun."""
+    words = len(_WORD.findall(query))
+    if words <= FOLLOW_UP_WORDS or _CONNECTIVE.match(query.strip()):
+        return True
+    return words <= PRONOUN_WORDS and bool(_PRONOUN.search(query))

@@ -10,7 +10,8 @@ import pytest
 
 from engine.retrieval import Retriever
 from engine.retrieval.bm25 import BM25, terms
-from engine.retrieval.multilingual import is_english
+from engine.retrieval.encoder import Encoder
+from engine.retrieval.multilingual import is_english, is_latin
 from engine.retrieval.ranker import needs_context
 
 
@@ -65,6 +66,7 @@ def test_the_own_question_is_known_and_a_strange_one_is_not(retriever: Retriever
 def test_a_follow_up_leans_on_the_turn_before(retriever: Retriever) -> None:
     assert retriever.rank("And its colour?", ENGLISH, context="What's your cat's name?").results[0].index == 1
     assert needs_context("and why?")
+    assert needs_context("What is she called these days?")
     assert not needs_context("Which town would I travel to if I wanted to visit you?")
 
 
@@ -79,6 +81,11 @@ def test_nothing_told_is_nothing_known(retriever: Retriever) -> None:
     assert (ranking.results, ranking.probability, ranking.known) == ([], 0.0, False)
 
 
+@pytest.mark.parametrize("query", ["\u200b\u200b", "?", "🙂", "a" * 5000])
+def test_odd_messages_are_ranked_without_failing(retriever: Retriever, query: str) -> None:
+    assert len(retriever.rank(query, ENGLISH).results) == 3
+
+
 def test_vectors_are_of_unit_length(retriever: Retriever) -> None:
     vectors = retriever.embed(["A cat.", "Two dogs and a horse."])
     assert vectors.shape == (2, 384)
@@ -91,8 +98,8 @@ def test_a_set_is_encoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     before = first.rank("What's the cat called?", ENGLISH)
     second = Retriever(tmp_path)
     encoded: list[str] = []
-    original = second._english.embed
-    monkeypatch.setattr(second._english, "embed", lambda texts: encoded.extend(texts) or original(texts))
+    original = Encoder.states
+    monkeypatch.setattr(Encoder, "states", lambda self, texts: encoded.extend(texts) or original(self, texts))
     after = second.rank("What's the cat called?", ENGLISH)
     assert encoded == ["What's the cat called?"]
     assert [hit.index for hit in after.results] == [hit.index for hit in before.results]
@@ -114,5 +121,11 @@ def test_bm25_knows_inflected_forms() -> None:
         ("Pedal?", True),
     ],
 )
-def test_language_is_told_apart(text: str, english: bool) -> None:
+def test_language_of_answers_is_told_apart(text: str, english: bool) -> None:
     assert is_english([text]) is english
+
+
+def test_a_message_stays_with_english_answers_unless_its_script_is_another() -> None:
+    assert is_latin("Got somebody special waiting at home tonight, lad?")
+    assert is_latin("Café Müller?")
+    assert not is_latin("Где вы живёте, Nora?")

@@ -1,0 +1,116 @@
+"""A vector space: an encoder, and what was learned on top of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from engine.retrieval.encoder import Array, Encoder, unit
+from engine.retrieval.multilingual import MultilingualEncoder
+
+WEIGHTS = Path(__file__).with_name("weights.npz")
+"""Learned by `python -m engine.retrieval.tuning`; half precision."""
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """Two low-rank corrections of the encoder's vectors, one for messages and one for documents.
+
+    A vector x becomes unit(x + x A B). `weights` are the shares of the three fields in a score.
+    """
+
+    query: tuple[Array, Array]
+    document: tuple[Array, Array]
+    weights: Array
+
+    def queries(self, vectors: Array) -> Array:
+        return unit(vectors + vectors @ self.query[0] @ self.query[1])
+
+    def documents(self, vectors: Array) -> Array:
+        return unit(vectors + vectors @ self.document[0] @ self.document[1])
+
+
+@dataclass(frozen=True)
+class TokenProjection:
+    """The 64 main directions of token states: all that the gate looks at, and what an index can afford to keep."""
+
+    mean: Array
+    directions: Array
+
+    def __call__(self, states: Array) -> Array:
+        """Unit vectors (tokens, 64) of the words, without [CLS] and [SEP], from states (tokens + 2, 384)."""
+        return unit((states[1:-1] - self.mean) @ self.directions)
+
+
+@dataclass(frozen=True)
+class Space:
+    """Everything that goes with one encoder. `projection` is None where the encoder shows no token states."""
+
+    name: str
+    encoder: Encoder | MultilingualEncoder
+    adapter: Adapter
+    projection: TokenProjection | None
+    version: str
+    """Names the vectors: sets encoded under another version are not used."""
+
+
+def english() -> Space:
+    """all-MiniLM-L6-v2 with what was tuned on it."""
+    return Space("english", Encoder(), load_adapter("english"), load_projection(), f"english-{weights_version()}")
+
+
+def multilingual() -> Space:
+    """multilingual-e5-small with what was tuned on it."""
+    name = "multilingual"
+    return Space(name, MultilingualEncoder(), load_adapter(name), None, f"{name}-{weights_version()}")
+
+
+def load_adapter(name: str) -> Adapter:
+    """The adapter of the space `name`."""
+    keys = ("query_a", "query_b", "document_a", "document_b", "fields")
+    return adapter_of({key: array(f"{name}/{key}") for key in keys})
+
+
+def adapter_of(arrays: Mapping[str, Array]) -> Adapter:
+    """An adapter from its learned arrays; the fields' shares are learned as logarithms."""
+    return Adapter(
+        (arrays["query_a"], arrays["query_b"]),
+        (arrays["document_a"], arrays["document_b"]),
+        np.exp(arrays["fields"]),
+    )
+
+
+_NOTHING = (np.zeros((384, 1), dtype=np.float32), np.zeros((1, 384), dtype=np.float32))
+UNTUNED = Adapter(_NOTHING, _NOTHING, np.ones(3, dtype=np.float32))
+"""Leaves the encoder's vectors as they are."""
+
+
+def load_projection() -> TokenProjection:
+    return TokenProjection(array("english/tokens/mean"), array("english/tokens/directions"))
+
+
+def array(name: str) -> Array:
+    """One learned array as float32."""
+    return np.asarray(_weights()[name], dtype=np.float32)
+
+
+def names(prefix: str) -> list[str]:
+    """The names of the learned arrays under `prefix`."""
+    return sorted(name for name in _weights() if name.startswith(prefix))
+
+
+@cache
+def weights_version() -> str:
+    """Changes with the weights, so that vectors made by others are never used."""
+    return sha256(WEIGHTS.read_bytes()).hexdigest()[:12]
+
+
+@cache
+def _weights() -> dict[str, Array]:
+    with np.load(WEIGHTS, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
