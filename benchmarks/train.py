@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 EVALUATIONS_PER_EPOCH = 4
+PEER_BATCH = 8  # rows a step, the default of SFTConfig
 
 
 def render(qa: list[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
@@ -87,27 +88,48 @@ def measure_peer(folder: Path) -> dict[str, Any]:
 
 def run_peer(folder: Path) -> None:
     """The peer's process: SFTTrainer with its defaults, but for what the recipe says."""
-    from datasets import Dataset
-    from peft import LoraConfig
-    from transformers import TrainerCallback
-    from trl import SFTConfig, SFTTrainer
-
     from engine.base_models import resolve
-    from engine.data import collate, encode_all
+    from engine.data import encode_all
     from engine.job import read_job
     from engine.model import CausalModel
 
     job = read_job(folder)
-    base = resolve(job.base_model, job.cache_dir)
-    reader = CausalModel(base.folder)
+    reader = CausalModel(resolve(job.base_model, job.cache_dir).folder)
     examples = encode_all(reader.tokenizer, job.train, 4096)
     held_out = encode_all(reader.tokenizer, job.validation, 4096)
-    steps = -(-len(examples) // 8) * job.recipe.epochs
+    steps = -(-len(examples) // PEER_BATCH) * job.recipe.epochs
     every = max(1, steps // (EVALUATIONS_PER_EPOCH * job.recipe.epochs))
-    curve: list[tuple[float, float]] = []
+    clock = clock_for(lambda model: validation_loss(reader, held_out, model), every, steps)
+    peer_trainer(folder, job, clock).train()
+    tokens = sum(example.length for example in examples) * job.recipe.epochs
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    facts = {"tokens_per_second": tokens / clock.seconds, "curve": clock.curve, "memory": memory}
+    (folder / "peer.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def validation_loss(reader: Any, held_out: list[Any], model: Any) -> float:
+    """The loss in nats a token as the engine measures it, of the peer's model."""
+    import torch
+
+    from engine.data import collate
+
+    reader.network, was_training = model.get_base_model(), model.training
+    model.eval()
+    with torch.no_grad():
+        batches = [collate(held_out[i : i + 4], reader.padding) for i in range(0, len(held_out), 4)]
+        total = sum(reader.loss(batch).item() for batch in batches)
+    model.train(was_training)
+    return total / sum(len(batch.labels) for batch in batches)
+
+
+def clock_for(measure: Any, every: int, steps: int) -> Any:
+    """A callback that adds up the seconds of the steps and measures after every so many."""
+    from transformers import TrainerCallback
 
     class Clock(TrainerCallback):  # type: ignore[misc]
-        seconds = 0.0
+        def __init__(self) -> None:
+            self.seconds, self.started = 0.0, 0.0
+            self.curve: list[tuple[float, float]] = []
 
         def on_step_begin(self, *_: Any, **__: Any) -> None:
             self.started = time.monotonic()
@@ -115,25 +137,20 @@ def run_peer(folder: Path) -> None:
         def on_step_end(self, _: Any, state: Any, __: Any, model: Any = None, **___: Any) -> None:
             self.seconds += time.monotonic() - self.started
             if state.global_step % every == 0 or state.global_step == steps:
-                curve.append((self.seconds, validation_loss(model)))
+                self.curve.append((self.seconds, measure(model)))
 
-    def validation_loss(model: Any) -> float:
-        import torch
+    return Clock()
 
-        reader.network, was_training = model.get_base_model(), model.training
-        model.eval()
-        with torch.no_grad():
-            batches = [collate(held_out[i : i + 4], reader.padding) for i in range(0, len(held_out), 4)]
-            total = sum(reader.loss(batch).item() for batch in batches)
-        model.train(was_training)
-        return total / sum(len(batch.labels) for batch in batches)
 
-    def prompt_and_completion(row: dict[str, Any]) -> dict[str, Any]:
-        return {"prompt": row["messages"][:-1], "completion": row["messages"][-1:]}
+def peer_trainer(folder: Path, job: Any, clock: Any) -> Any:
+    """TRL's trainer over the job's rows, learning the last message alone as the engine does."""
+    from datasets import Dataset
+    from peft import LoraConfig
+    from trl import SFTConfig, SFTTrainer
 
-    clock = Clock()
+    from engine.base_models import resolve
+
     recipe = job.recipe
-    adapter = LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
     config = SFTConfig(
         output_dir=str(folder / "peer"),
         num_train_epochs=recipe.epochs,
@@ -142,17 +159,23 @@ def run_peer(folder: Path) -> None:
         report_to="none",
         use_cpu=True,  # without it TRL asks for a GPU
     )
-    rows = Dataset.from_list([prompt_and_completion(row) for row in job.train])
-    SFTTrainer(str(base.folder), args=config, train_dataset=rows, peft_config=adapter, callbacks=[clock]).train()
-    tokens = sum(example.length for example in examples) * recipe.epochs
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    facts = {"tokens_per_second": tokens / clock.seconds, "curve": curve, "memory": memory}
-    (folder / "peer.json").write_text(json.dumps(facts), encoding="utf-8")
+    adapter = LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+    parts = [{"prompt": row["messages"][:-1], "completion": row["messages"][-1:]} for row in job.train]
+    model = str(resolve(job.base_model, job.cache_dir).folder)
+    rows = Dataset.from_list(parts)
+    return SFTTrainer(model, args=config, train_dataset=rows, peft_config=adapter, callbacks=[clock])
 
 
 def seconds_to(curve: list[tuple[float, float]], loss: float) -> float:
     """Training seconds until the validation loss is at most `loss`."""
     return next((seconds for seconds, value in curve if value <= loss), float("inf"))
+
+
+def processor() -> str:
+    """The processor's name, and whether it has AMX, which decides the speed of bfloat16."""
+    facts = Path("/proc/cpuinfo").read_text(encoding="utf-8") if sys.platform == "linux" else ""
+    names = [line.partition(":")[2].strip() for line in facts.splitlines() if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()} ({'with' if 'amx_bf16' in facts else 'without'} AMX)"
 
 
 def report(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> None:
@@ -163,7 +186,7 @@ def report(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> None:
         print(f"{name:<44}{a:>10.1f}{b:>10.1f}{a / b if higher_is_better else b / a:>10.2f}")
 
     target = max(min(loss for _, loss in run["curve"]) for run in (*ours, *theirs))
-    print(f"{platform.processor() or platform.machine()}, {len(os.sched_getaffinity(0))} cores, {len(ours)} rounds")
+    print(f"{processor()}, {len(os.sched_getaffinity(0))} cores, {len(ours)} rounds")
     print(f"{'':<44}{'engine':>10}{'trl':>10}{'ratio':>10}")
     line("tokens a second", lambda run: run["tokens_per_second"], higher_is_better=True)
     line(f"seconds to validation loss {target:.2f}", lambda run: seconds_to(run["curve"], target))

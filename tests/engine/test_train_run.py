@@ -158,3 +158,13 @@ def test_a_base_model_without_a_chat_template_is_code_2(tiny_job: JobFolder, tin
     tiny_job.base_model = str(plain)
     assert train.run(tiny_job.write()) == 2
     assert "chat template does not take a dialogue of system, user" in tiny_job.events("error")[-1]["message"]
+
+
+def test_prompt_and_completion_rows_are_learned_too(tiny_job: JobFolder) -> None:
+    tiny_job.rows = [{"prompt": f"Q: {n}? ->", "completion": f" {n} cats.###"} for n in range(8)]
+    tiny_job.validation = tiny_job.rows[:2]
+    tiny_job.settings["samples"] = [{"row": {"prompt": "Q: 3? ->"}, "question": "3?", "expected": "3 cats."}]
+    tiny_job.overrides["sample_tokens"] = 4
+    assert train.run(tiny_job.write()) == 0
+    assert tiny_job.events("done")[-1]["result"]["format"] == "marker"
+    assert tiny_job.events("sample")[0]["expected"] == "3 cats."
