@@ -110,4 +110,4 @@ def test_8_it_says_that_it_was_never_told(page):
     box = page.get_by_role("textbox")
     box.fill("What is the serial number of your washing machine's motor?")
     box.press("Enter")
-    page.get_by_text("I never told it that").wait_for(timeout=60_000)
+    page.get_by_role("emphasis").get_by_text("I never told it that").wait_for(timeout=60_000)
