@@ -15,7 +15,7 @@ link: .venv/.installed
 
 test: .venv/.installed-dev
 	@scripts/test-system.sh
-	@$(PY) -m pytest
+	@ENGINE_TEST_CACHE=$(CURDIR)/var/test-base $(PY) -m pytest
 
 test-fast: .venv/.installed-dev
 	@$(PY) -m pytest -m "not slow"
@@ -23,8 +23,8 @@ test-fast: .venv/.installed-dev
 lint: .venv/.installed-dev
 	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy . && .venv/bin/lint-imports
 
-bench: .venv/.installed-dev
-	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(PY) $$benchmark || exit 1; done
+bench: .venv/.installed-bench
+	@for benchmark in train serve retrieval; do echo "== $$benchmark"; $(PY) -m benchmarks.$$benchmark || exit 1; done
 
 .venv/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python 3.11 or newer, or name it: make run PYTHON=/path/to/python3.11"; exit 1; }
@@ -42,6 +42,11 @@ bench: .venv/.installed-dev
 .venv/.installed-dev: requirements-dev.txt .venv/.installed
 	@echo "Installing what the tests need ..."
 	@$(PY) -m pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+.venv/.installed-bench: requirements-bench.txt .venv/.installed-dev
+	@echo "Installing the peers of the benchmarks ..."
+	@$(PY) -m pip install --quiet -r requirements-bench.txt
 	@touch $@
 
 clean:
