@@ -1,6 +1,6 @@
 """Local training against the obvious peer: TRL's SFTTrainer with peft, side by side on the same rows.
 
-    python benchmarks/train.py --persona persona.json --cache var/cache
+    python -m benchmarks.train [--persona persona.json]
 
 `persona.json` holds {"qa": [{"q": question, "alts": [rewordings], "a": answer}]}. Both sides learn the same rows with
 the same rank, targets, learning rate and epochs; the rest of the peer is its defaults. They take turns, each in a
@@ -34,7 +34,7 @@ def render(qa: list[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
     rows = []
     for item in qa:
         note = "" if source.random() < 0.3 else f" These are your own words:\n- {item['a']}"
-        question = source.choice([item["q"], *item["alts"]])
+        question = source.choice([item["q"], *item.get("alts", [])])
         texts = (("system", f"You are Nora.{note}"), ("user", question), ("assistant", item["a"]))
         rows.append({"messages": [{"role": role, "content": text} for role, text in texts]})
     return rows
@@ -198,7 +198,7 @@ def report(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> None:
 def main() -> None:
     """Compare, or be the peer."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--persona", type=Path)
+    parser.add_argument("--persona", type=Path, default=Path(__file__).parent / "data" / "personas" / "gus.json")
     parser.add_argument("--cache", type=Path, default=Path("var/cache"))
     parser.add_argument("--model", default="smollm2-135m-instruct")
     parser.add_argument("--rows", type=int, default=150)
