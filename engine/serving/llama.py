@@ -37,6 +37,8 @@ LOADED_ADAPTERS = 4
 Fields = dict[str, Any]
 
 _M_ARENA_MAX = -8  # of glibc's malloc.h
+GGML_TYPE_Q8_0 = 8
+"""ggml.h: the keys of the cache in 8 bits, which saves 22 MB of 94."""
 BATCH = 256
 """Prompt tokens between two looks at what else is to be done: small enough to stop within a second."""
 
@@ -144,6 +146,7 @@ class LlamaBackend:
         values.cpuparams_batch.n_threads = os.cpu_count() or 1
         values.warmup = values.fit_params = values.ctx_shift = False
         values.cache_ram_mib, values.verbosity = 0, 0
+        values.cache_type_k = GGML_TYPE_Q8_0
         values.lora_init_without_apply = True
         files = [str(one.folder / self.adapter_file) for one in adapters]
         values.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(file, 0.0) for file in files]
