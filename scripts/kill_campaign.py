@@ -23,10 +23,10 @@ from tests.e2e.demo_answers import demo_answers_write  # noqa: E402
 PROCESSES = {
     "web": "uvicorn persona_site.asgi",
     "io worker": "--queues io",
-    "train worker": "--queues train",
     "trainer": "engine.train",
+    "train worker": "--queues train",
     "engine": "engine.serve",
-    "valkey": "--unixsocket",
+    "valkey": "unixsocket:",
 }
 BACK_SECONDS = 60
 
@@ -46,7 +46,10 @@ def find(parent: psutil.Process, part: str) -> psutil.Process | None:
 def kill(site: Site, name: str) -> str:
     """Kills the process and waits until one of its kind runs again; the trainer comes back with its run."""
     parent = psutil.Process(site.process.pid)
-    victim = find(parent, PROCESSES[name])
+    victim, waiting = None, time.monotonic() + BACK_SECONDS
+    while victim is None and time.monotonic() < waiting:
+        victim = find(parent, PROCESSES[name])
+        time.sleep(0.2)
     if victim is None:
         return "was not running"
     victim.kill()
@@ -81,8 +84,8 @@ def train_under_fire(site: Site) -> bool:
         time.sleep(8)
         print(f"training  kill -9 {name:13} {kill(site, name)}", flush=True)
     state = wait_for_state(site, {"ready", "failed", "cancelled"}, 900)
-    attempts, failures = rows(site, "select attempt, failures from training_trainingrun")[0]
-    print(f"training  the run is {state} after {attempts} attempts, {failures} failures", flush=True)
+    claims, failures = rows(site, "select fence, failures from training_trainingrun")[0]
+    print(f"training  the run is {state} after {claims} claims, {failures} failures", flush=True)
     return state == "ready"
 
 
