@@ -70,8 +70,12 @@ Event = str | Again | Reply
 def speaker_get(*, persona: Persona, version: PersonaModel | None) -> Speaker:
     """The version, or the bare base model with the persona's name."""
     if version is None:
-        return Speaker(_bare_name(settings.BASE_MODEL), renderer(BARE_FORMAT), persona.name)
+        return _bare(persona.name)
     return Speaker(str(version.pk), renderer(version.format), version.spoken_name)
+
+
+def _bare(name: str) -> Speaker:
+    return Speaker(_bare_name(settings.BASE_MODEL), renderer(BARE_FORMAT), name)
 
 
 def _bare_name(base_model: str) -> str:
@@ -87,6 +91,8 @@ async def answer(*, speaker: Speaker, told: Sequence[Told], asked: Asked) -> Asy
     if grounding.kind is Kind.UNKNOWN:
         yield Reply("", grounding, clock.figures(grounding))
         return
+    if grounding.kind is Kind.SMALL_TALK:
+        speaker = _bare(speaker.name)  # tuned on answers about oneself, a small model has no word for "thank you"
     prompt = speaker.prompt(asked.text, grounding.notes, asked.turns)
     for temperature in TEMPERATURES:
         clock.tries += 1

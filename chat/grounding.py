@@ -18,11 +18,19 @@ SOURCES = 3
 SOURCE_FLOOR = 0.8  # of the best score: a hit below it is another subject
 NOTE_CHARACTERS = 3000  # about 850 tokens: note, question and reply fit the bundled model's 2048
 
-# Greetings, thanks and farewells: no facts are asked for. One more word may follow, as a name does.
+# Greetings: whoever greets wants to know whom they met. One more word may follow, as a name does.
+_GREETING = re.compile(
+    r"(?:hi|hello|hey|hiya|good (?:morning|afternoon|evening|day)|nice to meet you"
+    r"|привет(?:ик)?|здравствуй(?:те)?|добр(?:ый|ое) (?:день|вечер|утро))(?:[\s,]+\w+)?",
+    re.IGNORECASE,
+)
+_INTRODUCTION = {"en": "Who are you?", "ru": "Кто вы?"}
+
+# Thanks and farewells: no facts are asked for.
 _SMALL_TALK = re.compile(
-    r"(?:hi|hello|hey|hiya|good (?:morning|afternoon|evening|night|day)|thanks?(?: you)?(?: (?:so|very) much| a lot)?"
-    r"|bye(?:[- ]bye)?|goodbye|see you(?: (?:later|soon|tomorrow))?|nice to meet you|how are you(?: (?:doing|today))?"
-    r"|привет(?:ик)?|здравствуй(?:те)?|добр(?:ый|ое) (?:день|вечер|утро)|доброй ночи|спасибо(?: большое)?|благодарю"
+    r"(?:thanks?(?: you)?(?: (?:so|very) much| a lot)?|good night"
+    r"|bye(?:[- ]bye)?|goodbye|see you(?: (?:later|soon|tomorrow))?|how are you(?: (?:doing|today))?"
+    r"|доброй ночи|спасибо(?: большое)?|благодарю"
     r"|пока(?:-пока)?|до (?:свидания|встречи|завтра)|как (?:ты|вы|дела))(?:[\s,]+\w+)?",
     re.IGNORECASE,
 )
@@ -30,7 +38,7 @@ _SMALL_TALK = re.compile(
 
 class Kind(StrEnum):
     NOTE = "note"  # the reply rests on an answer
-    SMALL_TALK = "small talk"  # the model speaks without a note
+    SMALL_TALK = "small talk"  # nothing of the person is asked for
     UNKNOWN = "unknown"  # the person never told it
 
 
@@ -96,6 +104,13 @@ async def ground(*, text: str, context: str | None, told: Sequence[Told]) -> Gro
     """What the reply to `text` rests on; `context` is what the person said before. Raises EngineError."""
     if is_small_talk(text):
         return Grounding(Kind.SMALL_TALK)
+    if is_greeting(text):
+        introduced = await _ground(text=_introduction(text), context=None, told=told)
+        return introduced if introduced.kind is Kind.NOTE else Grounding(Kind.SMALL_TALK)
+    return await _ground(text=text, context=context, told=told)
+
+
+async def _ground(*, text: str, context: str | None, told: Sequence[Told]) -> Grounding:
     if not told:
         return Grounding(Kind.UNKNOWN, probability=0.0)
     documents = [answer.document for answer in told]
@@ -113,8 +128,18 @@ def _sources(told: Sequence[Told], hits: Sequence[client.Hit]) -> tuple[dict[str
 
 
 def is_small_talk(text: str) -> bool:
-    """Whether the whole message is a greeting, thanks or a farewell."""
+    """Whether the whole message is thanks or a farewell."""
     return _SMALL_TALK.fullmatch(text.strip().rstrip("!.?…) ")) is not None
+
+
+def is_greeting(text: str) -> bool:
+    """Whether the whole message is a greeting."""
+    return _GREETING.fullmatch(text.strip().rstrip("!.?…) ")) is not None
+
+
+def _introduction(text: str) -> str:
+    """The question that a greeting stands for, in its own alphabet."""
+    return _INTRODUCTION["en" if text.isascii() else "ru"]
 
 
 def bank_get(*, language: str) -> list[client.Document]:

@@ -96,13 +96,27 @@ def test_without_any_answer_nothing_is_known(engine, answered):
     assert answered("Do you drink?").state == "unknown"
 
 
-@pytest.mark.parametrize("text", ["Hi!", "hello Ada", "Thank you so much", "Good morning", "привет", "Спасибо!"])
-def test_greetings_and_thanks_go_to_the_model_without_a_note(engine, told, answered, text):
-    engine.known = False
+@pytest.mark.parametrize("text", ["Thank you so much", "Good night", "Спасибо!", "bye-bye Ada"])
+def test_thanks_and_farewells_go_to_the_base_model_without_a_note(engine, told, answered, settings, text):
     reply = answered(text)
     assert (reply.state, reply.sources) == ("done", [])
     assert engine.bodies("/v1/rerank") == []
+    assert engine.generated[0]["model"] == settings.BASE_MODEL
     assert engine.generated[0]["messages"][0]["content"] == "You are Ada."
+
+
+@pytest.mark.parametrize(
+    ("text", "query"), [("Hi!", "Who are you?"), ("hello Ada", "Who are you?"), ("привет", "Кто вы?")]
+)
+def test_a_greeting_is_answered_with_an_introduction(engine, told, answered, text, query):
+    assert answered(text).sources
+    assert engine.bodies("/v1/rerank")[0]["query"] == query
+    assert engine.generated[0]["messages"][-1]["content"] == text
+
+
+def test_a_greeting_to_somebody_who_never_introduced_themselves_is_small_talk(engine, told, answered):
+    engine.known = False
+    assert (answered("Hi!").state, engine.generated[0]["messages"][0]["content"]) == ("done", "You are Ada.")
 
 
 @pytest.mark.parametrize(
