@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -48,6 +48,8 @@ class Index:
     question_tokens: npt.NDArray[np.intp]
     chance: tuple[float, float]
     """Mean and spread of the score that a question gets from the best of all the other documents."""
+    plain: Index | None = None
+    """The same with the first wording alone, as the gate learned to read it; None where there are no others."""
 
     def fields(self, queries: Array) -> Array:
         """Cosines of shape (3, n, documents): best wording, best sentence or whole answer, question with answer."""
@@ -125,7 +127,11 @@ def assemble(documents: Sequence[Document], arrays: Mapping[str, Array], space: 
         chance=CHANCE,
     )
     own = space.adapter.queries(arrays["vectors"][starts])
-    return Index(**{**vars(index), "chance": _chance(index, own, space.adapter.weights)})
+    words = BM25([joint(document) for document in documents])
+    plain = replace(index, wordings=Group(vectors[starts], np.arange(len(starts))), words=words)
+    weights = space.adapter.weights
+    whole = replace(index, chance=_chance(index, own, weights))
+    return replace(whole, plain=replace(plain, chance=_chance(plain, own, weights))) if first > len(starts) else whole
 
 
 def _chance(index: Index, questions: Array, weights: Array) -> tuple[float, float]:

@@ -73,14 +73,18 @@ class Retriever:
         space, gate = self._open(_language(documents) and is_latin(query))
         index = self._store.get(documents, space)
         turns = [query, context] if context and needs_context(query) else [query]
-        fields, tokens = _read(turns, index, space)
+        vectors, tokens = _read(turns, space)
         answers = [document.answer for document in documents]
-        case, best = case_of(query, tokens, fields, index, space.adapter.weights, answers)
-        own_words = terms(query) in [terms(wording) for row in best[:1] for wording in documents[row].questions]
-        probability = 1.0 if own_words else gate.probability(case)
-        scores = np.tensordot(space.adapter.weights, fields, axes=1)
-        order = np.argsort(-scores, kind="stable")[:top_n]
-        return Ranking([Hit(int(row), float(scores[row])) for row in order], probability, probability >= KNOWN)
+        views = [_seen(vectors, view, space) for view in (index, index.plain) if view]
+        scores = np.tensordot(space.adapter.weights, views[0][1], axes=1)
+        order = np.argsort(-scores, kind="stable")
+        if terms(query) in [terms(wording) for wording in documents[order[0]].questions]:
+            probability = 1.0
+        else:  # the surer of two readings: all wordings find more, one wording is what the networks learned from
+            cases = [case_of(query, tokens, fields, view, space.adapter.weights, answers)[0] for view, fields in views]
+            probability = max(gate.probability(case) for case in cases)
+        hits = [Hit(int(row), float(scores[row])) for row in order[:top_n]]
+        return Ranking(hits, probability, probability >= KNOWN)
 
     def _open(self, in_english: bool) -> tuple[Space, Gate]:
         """A space and its gate, loaded when first needed."""
@@ -95,17 +99,19 @@ def _language(documents: Sequence[Document]) -> bool:
     return is_english([document.answer for document in documents])
 
 
-def _read(turns: Sequence[str], index: Index, space: Space) -> tuple[Array, Array]:
-    """The fields (3, documents) of a message, with the turn before it mixed in if given, and its tokens."""
-    tokens = np.zeros((0, 0), dtype=np.float32)
+def _read(turns: Sequence[str], space: Space) -> tuple[Array, Array]:
+    """The turns as vectors (n, 384), and the tokens of all of them."""
     if isinstance(space.encoder, Encoder) and space.projection is not None:
         states = space.encoder.states(turns)
-        vectors, tokens = pooled(states), np.concatenate([space.projection(state) for state in states])
-    else:
-        vectors = space.encoder.embed(turns)
+        return pooled(states), np.concatenate([space.projection(state) for state in states])
+    return space.encoder.embed(turns), np.zeros((0, 0), dtype=np.float32)
+
+
+def _seen(vectors: Array, index: Index, space: Space) -> tuple[Index, Array]:
+    """The fields (3, documents) of a message, with the turn before it mixed in if there is one."""
     fields = index.fields(space.adapter.queries(vectors))
-    shares = np.array([1.0, CONTEXT], dtype=np.float32)[: len(turns)]
-    return np.tensordot(fields, shares / shares.sum(), axes=(1, 0)), tokens
+    shares = np.array([1.0, CONTEXT], dtype=np.float32)[: len(vectors)]
+    return index, np.tensordot(fields, shares / shares.sum(), axes=(1, 0))
 
 
 def needs_context(query: str) -> bool:

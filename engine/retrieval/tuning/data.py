@@ -11,6 +11,9 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 PERSONS = Path(__file__).with_name("persons")
+"""Terse answers, sideways questions."""
+MORE = PERSONS / "more"
+"""Longer answers, plainer questions: they teach the gate, and taught the ranking nothing (docs/retrieval.md)."""
 DEVELOPMENT = ROOT / "benchmarks" / "data" / "personas"
 TOPICS = ROOT / "questionnaires" / "data" / "topics"
 HELD_OUT = ("priya", "tomas")
@@ -34,9 +37,9 @@ class Person:
     unknown: list[str] = field(default_factory=list)
 
 
-def written_persons() -> list[Person]:
-    """The persons of `persons/*.txt`: "=" question | answer, "+" asked another way, "-" and "?" never told."""
-    return [parse(path.stem, path.read_text(encoding="utf-8")) for path in sorted(PERSONS.glob("*.txt"))]
+def written_persons(folder: Path = PERSONS) -> list[Person]:
+    """The persons of `folder/*.txt`: "=" question | answer, "+" asked another way, "-" and "?" never told."""
+    return [parse(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.txt"))]
 
 
 def parse(name: str, text: str) -> Person:
