@@ -33,13 +33,13 @@ from engine.serving.llama_socket import LlamaSocket
 
 CONTEXT_LENGTH = 2048
 SLOTS = 2
-LOADED_ADAPTERS = 4
+LOADED_ADAPTERS = 2
 Fields = dict[str, Any]
 
 _M_ARENA_MAX = -8  # of glibc's malloc.h
 GGML_TYPE_Q8_0 = 8
 """ggml.h: the keys of the cache in 8 bits, which saves 22 MB of 94."""
-BATCH = 256
+BATCH = 128
 """Prompt tokens between two looks at what else is to be done: small enough to stop within a second."""
 
 
