@@ -124,7 +124,7 @@ class AnswerSheet extends HTMLElement {
     this.wait = 1000;
     this.form.elements.revision.value = reply.revision;
     this.form.elements.operation.value = operationId();
-    if (this.field.value === text) { this.dropDraft(); this.say(`${this.dataset.saved} ${new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" })}`); }
+    if (this.field.value === text) { this.dropDraft(); this.say(`${this.dataset.saved} ${new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })}`); }
     else this.again = true;
   }
 
