@@ -15,6 +15,12 @@ TOLD = [("Where did you grow up?", "By the sea, in Nida."), ("Do you drink?", "I
         ("What do you cook?", "Soup, mostly.")]  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def one_connection(monkeypatch):
+    """Tests run in a transaction: closing its connection would end it. Django's test client does the same."""
+    monkeypatch.setattr(replies, "close_old_connections", lambda: None)
+
+
 @pytest.fixture
 def engine(settings):
     engine = FakeEngine()
