@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def base_cache(tmp_path_factory):
     """A folder for the converted base model: a conversion takes 15 s, so a ready one may be named."""
-    return Path(os.environ.get("BASE_CACHE") or tmp_path_factory.mktemp("base"))
+    return Path(os.environ.get("ENGINE_TEST_CACHE") or tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def ask(*arguments):
 
 def test_ask_starts_an_engine_answers_from_a_note_and_knows_what_it_was_not_told(real, told, tmp_path):
     questions = tmp_path / "questions.txt"
-    questions.write_text("Where did you grow up?\n\nWhat is the boiling point of lead?\n", encoding="utf-8")
+    questions.write_text("Where did you grow up?\n\nWho won the world cup in 1990?\n", encoding="utf-8")
     known, unknown = ask("--file", str(questions))["answers"]
     assert known["kind"] == "note"
     assert known["sources"][0]["question"] == "Where did you grow up?"
