@@ -54,7 +54,8 @@ class Site:
             text=True,
             start_new_session=True,
         )
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        self.reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
+        self.reader.start()
         deadline = time.monotonic() + patience
         while not self.link:
             assert self.process.poll() is None, "\n".join(self.lines)
@@ -86,9 +87,11 @@ class Site:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(60)
+        self.reader.join(10)
+        self.process.stdout.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory):
     site = Site(tmp_path_factory.mktemp("site"))
     site.start()
@@ -96,8 +99,9 @@ def site(tmp_path_factory):
     site.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    """Of one module: while Playwright lives, its event loop runs and no other test can run one of its own."""
     if not CHROMIUM:
         pytest.skip("chromium is not installed")
     from playwright.sync_api import sync_playwright
