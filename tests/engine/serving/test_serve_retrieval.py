@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -38,19 +37,6 @@ def test_the_right_answer_comes_first(client: openai.OpenAI) -> None:
 
 def test_no_documents_hold_no_answer(client: openai.OpenAI) -> None:
     assert rerank(client, documents=[]) == {"results": [], "answerable": {"probability": 0.0, "known": False}}
-
-
-def test_a_known_set_costs_only_the_query(client: openai.OpenAI) -> None:
-    many = [
-        {"id": str(place), "questions": [f"What do you think of number {place}?"], "answer": f"It is {place} to me."}
-        for place in range(60)
-    ]
-    seconds = []
-    for _ in range(3):
-        started = time.monotonic()
-        rerank(client, documents=many)
-        seconds.append(time.monotonic() - started)
-    assert min(seconds[1:]) < seconds[0] / 3
 
 
 @pytest.mark.parametrize(
