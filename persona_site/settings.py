@@ -26,6 +26,7 @@ RUNS_DIR = DATA_DIR / "runs"  # one job folder a training run
 BASE_DIR_CACHE = DATA_DIR / "base"  # base models, made ready once
 
 SECRET_KEY = secret(DATA_DIR / "secrets", "django")
+SEALING_KEY = secret(DATA_DIR / "secrets", "keys")  # for the keys of other services; a backup needs it
 DEBUG = ENV.DEBUG
 ALLOWED_HOSTS = [host.strip() for host in ENV.ALLOWED_HOSTS.split(",") if host.strip()]
 

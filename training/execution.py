@@ -106,7 +106,7 @@ def run_prepare(*, claim: Claim) -> None:
 def _wish(claim: Claim, should_pause: Callable[[], bool]) -> Wish:
     if _cancel_requested(claim):
         return Wish.CANCEL
-    return Wish.PAUSE if should_pause() else Wish.GO_ON
+    return Wish.LEAVE if should_pause() else Wish.GO_ON
 
 
 def _cancel_requested(claim: Claim) -> bool:

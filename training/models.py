@@ -15,19 +15,54 @@ from questionnaires.models import Persona
 from questionnaires.owned import Owned
 
 
+class Connection(Owned):
+    """An account at a provider: which address gets what, with which key. `preset` is a key of training.presets.
+
+    The key is bound to its address: training.connections clears it when the address changes.
+    """
+
+    preset = models.CharField(max_length=40)
+    name = models.CharField(max_length=80)
+    base_url = models.CharField(max_length=300)  # without a slash at the end
+    sealed_key = models.TextField(blank=True)  # encrypted (training.sealing); never leaves the server again
+    key_hint = models.CharField(max_length=4, blank=True)  # the last four characters
+    sealed_webhook_secret = models.TextField(blank=True)
+    tested_at = models.DateTimeField(null=True)
+    test_result = models.JSONField(default=dict)  # {"ok": bool, "sentences": [str], "models": [str]}
+
+    class Meta:
+        ordering = ["name", "created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class TrainingRun(Owned):
     """A training job. This row is the truth about it; Celery is only the doorbell."""
 
     class State(models.TextChoices):
         QUEUED = "queued", _("queued")
         PREPARING = "preparing", _("preparing")
+        UPLOADING = "uploading", _("uploading")
+        UNSURE = "unsure", _("submitted, answer lost: checking")
+        VALIDATING = "validating", _("being checked by the provider")
         TRAINING = "training", _("training")
         EVALUATING = "evaluating", _("checking")
+        PAUSED = "paused", _("paused")
         READY = "ready", _("ready")
         FAILED = "failed", _("failed")
         CANCELLED = "cancelled", _("cancelled")
 
-    ACTIVE = [State.QUEUED, State.PREPARING, State.TRAINING, State.EVALUATING]
+    ACTIVE = [
+        State.QUEUED,
+        State.PREPARING,
+        State.UPLOADING,
+        State.UNSURE,
+        State.VALIDATING,
+        State.TRAINING,
+        State.EVALUATING,
+        State.PAUSED,
+    ]
 
     persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="runs")
     state = models.CharField(max_length=12, choices=State, default=State.QUEUED)
@@ -35,6 +70,10 @@ class TrainingRun(Owned):
     format = models.CharField(max_length=8, default="chat")  # renderer: marker, chat
     base_model = models.CharField(max_length=200)
     provider = models.CharField(max_length=20, default="local")  # a key of training.providers.PROVIDERS
+    connection = models.ForeignKey(Connection, null=True, on_delete=models.SET_NULL, related_name="runs")  # none: local
+    overrides = models.JSONField(default=dict)  # hyperparameters that the person set, by engine.recipes' names
+    estimate = models.JSONField(default=dict)  # what was foretold and agreed to: {"tokens", "money": [low, high], ...}
+    consent = models.JSONField(default=dict)  # {"to": host, "at": ISO 8601, "sha256": of the bytes that were shown}
     spoken_name = models.CharField(max_length=80, blank=True)  # the persona's name, frozen with the data set
     seed = models.PositiveIntegerField(default=0)
     items = models.PositiveIntegerField(default=0)  # answers in the frozen data set
@@ -45,8 +84,10 @@ class TrainingRun(Owned):
     not_before = models.DateTimeField(null=True)  # of the next try or poll
     last_enqueued_at = models.DateTimeField(null=True)
     cancel_requested = models.BooleanField(default=False)
-    cursor = models.CharField(max_length=100, blank=True)  # up to where the provider's events are recorded
-    remote_id = models.CharField(max_length=100, blank=True)  # the job's id at a remote provider
+    pause_requested = models.BooleanField(default=False)
+    cursor = models.CharField(max_length=200, blank=True)  # up to where the provider's events are recorded
+    remote_id = models.CharField(max_length=200, blank=True)  # the job's id at a remote provider
+    remote = models.JSONField(default=dict)  # what the provider's adapter keeps: file ids, stage, raw state, cost
     step = models.PositiveIntegerField(default=0)
     total_steps = models.PositiveIntegerField(default=0)
     seconds_left = models.FloatField(null=True)
@@ -60,7 +101,18 @@ class TrainingRun(Owned):
         constraints = [
             models.UniqueConstraint(
                 fields=["persona"],
-                condition=models.Q(state__in=["queued", "preparing", "training", "evaluating"]),
+                condition=models.Q(
+                    state__in=[
+                        "queued",
+                        "preparing",
+                        "uploading",
+                        "unsure",
+                        "validating",
+                        "training",
+                        "evaluating",
+                        "paused",
+                    ]
+                ),
                 name="one_active_run_a_persona",
             )
         ]
@@ -119,7 +171,14 @@ class PersonaModel(Owned):
     format = models.CharField(max_length=8)  # the renderer it was trained with; chat uses the same one
     spoken_name = models.CharField(max_length=80)  # the name in the system prompt, frozen with the run
     data_hash = models.CharField(max_length=64)
-    figures = models.JSONField(default=dict)  # the engine's result.json
+    figures = models.JSONField(default=dict)  # the engine's result.json, or what the provider told
+    connection = models.ForeignKey(
+        Connection, null=True, on_delete=models.SET_NULL, related_name="versions"
+    )  # none: it is served here
+    remote_model = models.CharField(max_length=200, blank=True)  # the model's name at its provider; empty: local
+    deployment = models.CharField(max_length=200, blank=True)  # the name to chat with, where that is another one
+    notes = models.TextField(blank=True)
+    archived_at = models.DateTimeField(null=True)
     is_current = models.BooleanField(default=False)
 
     class Meta:
@@ -137,6 +196,22 @@ class PersonaModel(Owned):
     @property
     def folder(self) -> Path:
         return Path(settings.MODELS_DIR) / str(self.pk)
+
+
+class SpeedTrial(models.Model):
+    """What a short local training of a base model took on this machine; the newest of a base model counts."""
+
+    base_model = models.CharField(max_length=200)
+    created_at = models.DateTimeField(auto_now_add=True)
+    tokens_per_second = models.FloatField()
+    peak_memory_bytes = models.BigIntegerField()
+    machine = models.CharField(max_length=200)  # processor, cores, number type
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.base_model}: {self.tokens_per_second:.0f} tokens/s"
 
 
 @receiver(post_delete, sender=TrainingRun)

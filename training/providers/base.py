@@ -1,7 +1,7 @@
 """What a provider of training is: it takes a frozen job and tells how it goes. Knows no Django models."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,27 +13,54 @@ class Wish(Enum):
     """What the run's owner, or the worker, wants of the provider."""
 
     GO_ON = "go on"
-    PAUSE = "pause"  # the worker stops: keep what is needed to go on later
+    LEAVE = "leave"  # the worker stops: keep what is needed to go on later
+    PAUSE = "pause"  # the person wants it to rest
     CANCEL = "cancel"
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """Where a remote provider is, and the key for it, which no repr and no log shows."""
+
+    base_url: str
+    key: str = field(repr=False)
+    preset: str
+
+
+@dataclass(frozen=True)
 class Job:
-    """`folder` holds the rows and job.json. `key` is the run's id, by which a remote provider finds its job again."""
+    """`folder` holds the rows and job.json. `key` is the run's id, by which a remote provider finds its job again.
+
+    `remote` is what the provider kept of it in earlier updates; `hyperparameters` have the engine's names.
+    """
 
     key: str
     folder: Path
     cursor: str = ""  # of the last recorded update
     remote_id: str = ""
+    remote: Mapping[str, Any] = field(default_factory=dict)
+    endpoint: Endpoint | None = None
+    base_model: str = ""
+    suffix: str = ""
+    seed: int = 0
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Update:
-    """What is new since the cursor. `done`: the result is there. `again_in`: seconds until it is worth asking again."""
+    """What is new since the cursor. It is committed before the provider goes on, so a step that must not be repeated
+    is announced in `remote` first.
+
+    `state` is one of the run's, where the events do not tell it. `done`: the result is there, at a remote provider
+    under the name `model`. `again_in`: seconds until it is worth asking again.
+    """
 
     events: tuple[Event, ...] = ()
     cursor: str = ""
     remote_id: str = ""
+    remote: Mapping[str, Any] | None = None
+    state: str = ""
+    model: str = ""
     done: bool = False
     again_in: float | None = None
 
