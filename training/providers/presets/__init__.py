@@ -41,17 +41,21 @@ class Preset:
     """What is particular to a provider.
 
     `hyperparameters` maps the engine's names (epochs, batch_rows, learning_rate, rank, alpha) and
-    `learning_rate_multiplier` to the provider's; a name that is missing cannot be set there. `style` says where they
-    go: "method" (method.supervised.hyperparameters) or "hyperparameters" (the older top-level field).
+    `learning_rate_multiplier` to the provider's; a name that is missing cannot be set there. `defaults` are sent too,
+    in the provider's own names, unless the person set them. `style` says where they go: "method"
+    (method.supervised.hyperparameters) or "hyperparameters" (the older top-level field).
     """
 
     key: str
     title: str
     base_url: str  # empty: the person gives it
     prices_of: date
+    address_hint: str = ""  # what an address looks like, where the person gives it
+    keys_page: str = ""  # where a key is made
     formats: tuple[str, ...] = ("chat",)  # of questionnaires.dataset.RENDERERS, the preferred one first
     style: str = "method"
     hyperparameters: dict[str, str] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
     extra_body: dict[str, Any] = field(default_factory=dict)
     least_examples: int = 10
     metadata: bool = True  # jobs carry the run's id; otherwise a job is found by its training file
@@ -65,6 +69,10 @@ class Preset:
     def offer(self, model: str) -> Offer | None:
         """The offer of that base model, or None for one that the file does not list."""
         return next((offer for offer in self.offers if offer.id == model), None)
+
+    def takes(self, hyperparameter: str) -> bool:
+        """Whether that one, by the engine's name, can be set there."""
+        return hyperparameter in self.hyperparameters
 
 
 @cache
