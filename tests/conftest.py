@@ -38,3 +38,12 @@ def persona(owner):
     from questionnaires.models import Persona
 
     return Persona.objects.create(owner=owner, name="Ada", language="en")
+
+
+@pytest.fixture
+def standin():
+    """A provider of fine-tuning on loopback (tests/provider_standin)."""
+    from tests.provider_standin import Standin
+
+    with Standin() as running:
+        yield running
