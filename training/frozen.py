@@ -1,20 +1,18 @@
 """The frozen data set of a run: the engine's job folder, written once, so that later edits do not reach a training."""
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
-from typing import cast
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
-from questionnaires.dataset import Recipe, build, encode, renderer
-from questionnaires.services import dataset_build
+from questionnaires.services import Refused, dataset_build
 from training.models import TrainingRun
+from training.row_files import TRAIN, VALIDATION, row_files, sha256_of
 
-TRAIN, VALIDATION, JOB = "train.jsonl", "validation.jsonl", "job.json"
+JOB = "job.json"
 
 
 def is_frozen(run: TrainingRun) -> bool:
@@ -23,40 +21,43 @@ def is_frozen(run: TrainingRun) -> bool:
 
 
 def freeze(run: TrainingRun) -> None:
-    """Writes the job folder anew from the answers of now; sets `items`, `spoken_name`, `data_hash` without saving."""
+    """Writes the job folder anew from the answers of now; sets `items`, `spoken_name`, `data_hash` without saving.
+
+    Refused if the rows are others than those that the person looked at and consented to.
+    """
     items = dataset_build(persona=run.persona)
     run.items, run.spoken_name = len(items), run.persona.name
-    recipe = cast(Recipe, run.recipe)
-    rows = build(items, renderer=renderer(run.format), name=run.spoken_name, recipe=recipe, seed=run.seed)
+    files = row_files(items, name=run.spoken_name, format=run.format, recipe=run.recipe, seed=run.seed)
+    if run.consent and run.consent.get("sha256") != files.sha256:
+        raise Refused(
+            _("Your answers changed after you looked at what leaves this computer. Look again and start anew.")
+        )
     shutil.rmtree(run.folder, ignore_errors=True)
     run.folder.mkdir(parents=True, mode=0o700)
-    _write(run.folder / TRAIN, encode(rows.training))
-    _write(run.folder / VALIDATION, encode(rows.validation))
+    for name, content in files.by_name.items():
+        _write(run.folder / name, content)
     job = {
         "base_model": run.base_model,
         "cache_dir": str(settings.BASE_DIR_CACHE),
         "recipe": run.recipe,
         "seed": run.seed,
-        "overrides": {},
-        "samples": rows.samples,
+        "overrides": run.overrides,
+        "samples": files.samples,
     }
-    _write(run.folder / JOB, [json.dumps(job).encode()])  # last: its presence says that the rows are whole
-    run.data_hash = _hash(run.folder)
+    _write(run.folder / JOB, json.dumps(job).encode())  # last: its presence says that the rows are whole
+    run.data_hash = files.sha256
 
 
-def _write(path: Path, chunks: Iterable[bytes]) -> None:
+def _write(path: Path, content: bytes) -> None:
     with path.open("wb") as file:
-        file.writelines(chunks)
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
 
 
 def _hash(folder: Path) -> str:
-    """SHA-256 of the training rows, a NUL, and the validation rows."""
-    digest = hashlib.sha256()
-    for name in (TRAIN, VALIDATION):
-        try:
-            digest.update((folder / name).read_bytes() + b"\0")
-        except FileNotFoundError:
-            return ""
-    return digest.hexdigest()
+    """The hash of the rows as they lie there; empty where a file is missing."""
+    try:
+        return sha256_of((folder / TRAIN).read_bytes(), (folder / VALIDATION).read_bytes())
+    except FileNotFoundError:
+        return ""
