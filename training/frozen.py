@@ -29,9 +29,8 @@ def freeze(run: TrainingRun) -> None:
     run.items, run.spoken_name = len(items), run.persona.name
     files = row_files(items, name=run.spoken_name, format=run.format, recipe=run.recipe, seed=run.seed)
     if run.consent and run.consent.get("sha256") != files.sha256:
-        raise Refused(
-            _("Your answers changed after you looked at what leaves this computer. Look again and start anew.")
-        )
+        sentence = _("Your answers changed after you looked at what leaves this computer. Look again, then start.")
+        raise Refused(sentence)
     shutil.rmtree(run.folder, ignore_errors=True)
     run.folder.mkdir(parents=True, mode=0o700)
     for name, content in files.by_name.items():
