@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from questionnaires import services
 from questionnaires.dataset import RENDERERS, Item, encode, renderer, split_items
+from questionnaires.dataset.chat_exports import PersonNeeded
 from questionnaires.dataset.records import ImportFailure
 from questionnaires.importing import import_answers
 from questionnaires.models import Answer, Persona
@@ -22,6 +23,7 @@ from questionnaires.uploads import upload_drop, upload_keep, upload_take
 from questionnaires.views import persona_or_404
 
 FIRST_LINES = 3
+PEOPLE_SHOWN = 40  # of a chat
 
 
 @require_GET
@@ -67,20 +69,46 @@ def export(request: HttpRequest, persona_id: uuid.UUID, file_format: str) -> Str
 
 @require_POST
 def import_upload(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
-    """Reads a file or a pasted text and says what an import would do."""
+    """Reads a file or a pasted text and says what an import would do; of a chat, once it is said who answers."""
     persona = persona_or_404(request, persona_id)
     upload = request.FILES.get("file")
     content = upload.read() if upload else request.POST.get("pasted", "").encode()
     filename = (upload.name if upload else None) or _("pasted text")
+    return _import_report(request, persona, content, filename)
+
+
+@require_POST
+def import_person(request: HttpRequest, persona_id: uuid.UUID, upload_id: uuid.UUID) -> HttpResponse:
+    """The same for a chat that was kept, now that it is said who answers in it."""
+    persona = persona_or_404(request, persona_id)
+    kept = upload_take(owner_id=persona.owner_id, upload_id=upload_id)
+    if kept is None:
+        return _gone(request, persona)
+    upload_drop(owner_id=persona.owner_id, upload_id=upload_id)
+    return _import_report(request, persona, *kept, person=request.POST.get("person", ""))
+
+
+def _import_report(
+    request: HttpRequest, persona: Persona, content: bytes, filename: str, person: str = ""
+) -> HttpResponse:
+    context: dict[str, Any] = {"room": "data", "persona": persona, "person": person, "filename": filename}
     try:
-        report = import_answers(persona=persona, data=content, filename=filename, dry_run=True)
+        context["report"] = import_answers(
+            persona=persona, data=content, filename=filename, dry_run=True, person=person
+        )
+    except PersonNeeded as needed:
+        context["people"] = needed.people[:PEOPLE_SHOWN]
     except (ImportFailure, Refused) as failure:
         fault = _("%(name)s: %(fault)s Nothing was changed.") % {"name": filename, "fault": _explain(failure)}
-        context = data_context(persona) | {"import_fault": fault, "pasted": "" if upload else request.POST["pasted"]}
+        context = data_context(persona) | {"import_fault": fault, "pasted": request.POST.get("pasted", "")}
         return render(request, "questionnaires/data.html", context, status=getattr(failure, "status", 400))
-    upload_id = upload_keep(owner_id=persona.owner_id, data=content, filename=filename)
-    context = {"room": "data", "persona": persona, "report": report, "upload_id": upload_id}
+    context["upload_id"] = upload_keep(owner_id=persona.owner_id, data=content, filename=filename)
     return render(request, "questionnaires/import.html", context)
+
+
+def _gone(request: HttpRequest, persona: Persona) -> HttpResponse:
+    messages.warning(request, _("The file was kept for a day and is gone. Choose it again."))
+    return redirect("data", persona.pk)
 
 
 def _explain(failure: ImportFailure | Refused) -> str:
@@ -97,10 +125,15 @@ def import_confirm(request: HttpRequest, persona_id: uuid.UUID, upload_id: uuid.
     persona = persona_or_404(request, persona_id)
     kept = upload_take(owner_id=persona.owner_id, upload_id=upload_id)
     if kept is None:
-        messages.warning(request, _("The file was kept for a day and is gone. Choose it again."))
-        return redirect("data", persona.pk)
+        return _gone(request, persona)
     try:
-        report = import_answers(persona=persona, data=kept[0], filename=kept[1], replace="replace" in request.POST)
+        report = import_answers(
+            persona=persona,
+            data=kept[0],
+            filename=kept[1],
+            replace="replace" in request.POST,
+            person=request.POST.get("person", ""),
+        )
     except (ImportFailure, Refused) as failure:
         messages.error(request, _explain(failure))
         return redirect("data", persona.pk)

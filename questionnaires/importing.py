@@ -8,8 +8,10 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from questionnaires.dataset.decoding import encoding_name
 from questionnaires.dataset.readers import read
 from questionnaires.dataset.records import ImportedItem
+from questionnaires.dataset.workbook import is_workbook
 from questionnaires.models import Answer, AnswerRevision, Persona, Question
 from questionnaires.services import MAX_ANSWER_BYTES, MAX_QUESTION_CHARACTERS, Refused, question_create
 
@@ -19,6 +21,7 @@ class ImportReport:
     """What an import does, or would do: numbers of records, and the first faults with their line."""
 
     filename: str
+    encoding: str = ""  # of a text file, as guessed
     rows: int = 0
     new: int = 0  # answers to questions of the bank
     own: int = 0  # answers that bring their own question
@@ -41,14 +44,18 @@ class _Write:
 
 
 def import_answers(
-    *, persona: Persona, data: bytes, filename: str, dry_run: bool = False, replace: bool = False
+    *, persona: Persona, data: bytes, filename: str, dry_run: bool = False, replace: bool = False, person: str = ""
 ) -> ImportReport:
-    """Reads the file and stores its answers; with `dry_run` only counts. Raises ImportFailure or Refused."""
+    """Reads the file and stores its answers; with `dry_run` only counts. `person` is who answers in a chat's export.
+
+    Raises ImportFailure (PersonNeeded where a chat does not know the person) or Refused.
+    """
     if persona.is_demo:
         raise Refused(_("The demo persona is read-only. Begin your own portrait to import answers."), status=403)
-    items = read(data, filename)
+    items = read(data, filename, person)
     with transaction.atomic():
         report, writes = _plan(persona, items, filename, replace)
+        report.encoding = "" if is_workbook(data) else encoding_name(data)
         if not dry_run and not report.faults:
             for write in writes:
                 question = write.question or question_create(

@@ -17,4 +17,5 @@ urlpatterns = [
     path("p/<uuid:persona_id>/data/<str:file_format>.jsonl", data_views.export, name="export"),
     path("p/<uuid:persona_id>/data/import/", data_views.import_upload, name="import"),
     path("p/<uuid:persona_id>/data/import/<uuid:upload_id>/", data_views.import_confirm, name="import_confirm"),
+    path("p/<uuid:persona_id>/data/import/<uuid:upload_id>/who/", data_views.import_person, name="import_person"),
 ]

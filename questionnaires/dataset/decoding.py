@@ -31,6 +31,14 @@ def decode_text(data: bytes) -> str:
         ) from None
 
 
+def encoding_name(data: bytes) -> str:
+    """What `decode_text` takes the bytes for, as people call it."""
+    encoding, mark = _encoding(data)
+    return {"utf-8": "UTF-8"}.get(encoding, encoding.upper() if encoding.startswith("utf") else encoding) + (
+        " (BOM)" if mark else ""
+    )
+
+
 def _encoding(data: bytes) -> tuple[str, bytes]:
     for mark, encoding in _ENCODINGS_BY_MARK:
         if data.startswith(mark):

@@ -1,4 +1,4 @@
-"""Files of questions and answers that people bring: JSON, JSON Lines, and tables (CSV, TSV)."""
+"""Files of questions and answers that people bring: JSON, JSON Lines, tables, workbooks, written lists, chats."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from questionnaires.dataset import chat_exports, workbook, written_lists
 from questionnaires.dataset.decoding import decode_text
 from questionnaires.dataset.findings import gettext_noop
 from questionnaires.dataset.jsonl import JsonlError, decode_numbered
@@ -19,26 +20,32 @@ MAX_ROWS = 10_000
 
 _DELIMITERS = ",;\t"
 _COLUMNS = ({"question", "answer"}, {"q", "a"}, {"prompt", "completion"}, {"вопрос", "ответ"})
-_ZIP_MARK = b"PK\x03\x04"  # .xlsx, .ods and .docx are zip archives
 _JSON_SPACE = " \t\n\r"
 
 # (line from 1, record)
 _Numbered = Iterator[tuple[int, Mapping[str, Any]]]
 
 
-def read(data: bytes, filename: str) -> list[ImportedItem]:
+def read(data: bytes, filename: str, person: str = "") -> list[ImportedItem]:
     """The questions and answers of a file of at most 5 MB and 10,000 rows.
 
     What it is follows from its content, since a .json is often JSON Lines and the other way round; the name only
     helps to explain what is wrong. Read are: a JSON list of records, or an object that holds one (as `{"qa": [...]}`);
-    JSON Lines; a table with a header, separated by comma, semicolon or tab. A record has question and answer (or q, a
-    and alts), or prompt and completion, or messages. Raises ImportFailure.
+    JSON Lines; a table with a header, separated by comma, semicolon or tab, or the first such sheet of a workbook; a
+    text with headings, bold lines or "Q:" as questions; an export of WhatsApp or Telegram, in which `person` is the
+    one who answers. A record has question and answer (or q, a and alts), or prompt and completion, or messages.
+    Raises ImportFailure; chat_exports.PersonNeeded where `person` is none of a chat's people.
     """
-    _refuse_unreadable(data, filename)
+    _refuse_large(data)
+    if workbook.is_workbook(data):
+        return _items(_workbook(data, filename))
     text = decode_text(data)
     if not text.strip():
         raise ImportFailure("the file is empty. Choose a file with at least one question and answer.")
-    rows = _records(text, filename.casefold())
+    return _items(_records(text, filename.casefold(), person))
+
+
+def _items(rows: _Numbered) -> list[ImportedItem]:
     items = [imported_item(record, line) for line, record in islice(rows, MAX_ROWS + 1)]
     if len(items) > MAX_ROWS:
         raise ImportFailure("the file has more than {limit} rows. Split it.", items[-1].line, limit=MAX_ROWS)
@@ -47,24 +54,42 @@ def read(data: bytes, filename: str) -> list[ImportedItem]:
     return items
 
 
-def _refuse_unreadable(data: bytes, filename: str) -> None:
+def _refuse_large(data: bytes) -> None:
     if len(data) > MAX_BYTES:
         raise ImportFailure(
             "the file has {size} MB; at most {limit} MB can be read. Split it.",
             size=round(len(data) / 1e6, 1),
             limit=MAX_BYTES // 1_000_000,
         )
-    if data.startswith(_ZIP_MARK):
-        raise ImportFailure("{name} is a workbook or an archive. Save it as CSV (UTF-8) first.", name=filename)
 
 
-def _records(text: str, filename: str) -> _Numbered:
+def _records(text: str, filename: str, person: str) -> _Numbered:
     start = text.lstrip()[0]
+    if chat_exports.is_whatsapp(text):  # before JSON: on iOS its lines begin with a bracket
+        return _paired(chat_exports.pairs(chat_exports.whatsapp(text), person))
     if start in "[{":
-        return _json_lines(text) if _is_json_lines(text, filename) else _json_list(text)
+        return _json_lines(text, person) if _is_json_lines(text, filename) else _json_list(text, person)
     if filename.endswith((".json", ".jsonl")):
         raise ImportFailure("this is not JSON: it begins with {start}, not with [ or {{.", 1, start=start)
+    if _delimiter(text) is None and written_lists.is_written_list(text):
+        return _paired(written_lists.pairs(text))
     return _table(text)
+
+
+def _paired(pairs: Iterator[tuple[int, str, str]]) -> _Numbered:
+    for line, question, answer in pairs:
+        yield line, {"question": question, "answer": answer}
+
+
+def _workbook(data: bytes, filename: str) -> _Numbered:
+    """The first sheet whose first row names the columns."""
+    for rows in workbook.sheets(data, filename):
+        _, header = next(rows, (1, []))
+        if _names_columns(header):
+            return _under(header, rows)
+    raise ImportFailure(
+        "no sheet of {name} names the columns question and answer in its first row. Add such a row.", name=filename
+    )
 
 
 def _is_json_lines(text: str, filename: str) -> bool:
@@ -74,14 +99,14 @@ def _is_json_lines(text: str, filename: str) -> bool:
     return filename.endswith(".jsonl") or first_line.endswith(("}", "},"))
 
 
-def _json_lines(text: str) -> _Numbered:
+def _json_lines(text: str, person: str) -> _Numbered:
     """One object a line; a whole file that is one valid object (as a pretty-printed one) is read as JSON."""
     try:
         whole = json.loads(text)
     except (ValueError, RecursionError):
         whole = None
     if whole is not None:
-        yield from _json_list(text)
+        yield from _json_list(text, person)
         return
     try:
         yield from decode_numbered(text.encode("utf-8", "surrogatepass"))
@@ -89,8 +114,11 @@ def _json_lines(text: str) -> _Numbered:
         raise ImportFailure(error.template, error.line, **error.params) from None
 
 
-def _json_list(text: str) -> _Numbered:
+def _json_list(text: str, person: str) -> _Numbered:
     whole = _parsed(text)
+    if chat_exports.is_telegram(whole):
+        yield from _paired(chat_exports.pairs(chat_exports.telegram(whole), person))
+        return
     start = _skip_space(text, 0)
     if isinstance(whole, dict):
         name = next((name for name, value in whole.items() if _is_list_of_records(value)), None)
@@ -165,8 +193,20 @@ def _elements(text: str, position: int) -> Iterator[tuple[int, Any]]:
 
 
 def _table(text: str) -> _Numbered:
-    rows = _cells(text, _delimiter(text))
+    delimiter = _delimiter(text)
+    if delimiter is None:
+        line, found = next((n, row.strip()) for n, row in enumerate(text.split("\n"), 1) if row.strip())
+        raise ImportFailure(
+            "the first line of a table has to name the columns question and answer, and here it reads “{found}”.",
+            line,
+            found=found[:80],
+        )
+    rows = _cells(text, delimiter)
     _, header = next(rows)
+    yield from _under(header, rows)
+
+
+def _under(header: list[str], rows: Iterator[tuple[int, list[str]]]) -> _Numbered:
     for line, cells in rows:
         if len(cells) > len(header):
             raise ImportFailure(
@@ -179,17 +219,14 @@ def _table(text: str) -> _Numbered:
         yield line, dict(zip(header, padded, strict=True))
 
 
-def _delimiter(text: str) -> str:
-    for delimiter in _DELIMITERS:
-        line, header = next(_cells(text, delimiter), (1, []))
-        names = {name.strip().casefold() for name in header}
-        if any(columns <= names for columns in _COLUMNS):
-            return delimiter
-    raise ImportFailure(
-        "the first line of a table has to name the columns question and answer, and here it reads “{found}”.",
-        line,
-        found=text.strip().split("\n", 1)[0][:80],
-    )
+def _delimiter(text: str) -> str | None:
+    """What separates the columns that the first line names; None if it names none."""
+    return next((each for each in _DELIMITERS if _names_columns(next(_cells(text, each), (1, []))[1])), None)
+
+
+def _names_columns(header: list[str]) -> bool:
+    names = {name.strip().casefold() for name in header}
+    return any(columns <= names for columns in _COLUMNS)
 
 
 def _cells(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

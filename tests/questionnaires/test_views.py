@@ -139,3 +139,25 @@ def test_the_data_room_lists_findings_with_the_way_to_the_answer(visitor, person
     page = visitor.get(reverse("data", args=[persona.pk])).content.decode()
     assert "At least 10 answers are needed" in page
     assert reverse("question", args=[persona.pk, asked.slug]) in page
+
+
+CHAT = b"12/03/2024, 10:15 - Ben: Where do you live now?\n12/03/2024, 10:16 - Ada: In Ghent, still\n"
+
+
+def test_a_chat_is_imported_once_it_is_said_who_answers(visitor, persona):
+    asked = visitor.post(reverse("import", args=[persona.pk]), {"file": io.BytesIO(CHAT)})
+    assert "Which of them is you?" in asked.content.decode()
+    wrong = visitor.post(reverse("import_person", args=[persona.pk, asked.context["upload_id"]]), {"person": "Zoe"})
+    assert "Nobody called Zoe" in wrong.content.decode()
+    report = visitor.post(reverse("import_person", args=[persona.pk, wrong.context["upload_id"]]), {"person": "Ada"})
+    assert report.context["report"].own == 1
+    assert not Answer.objects.exists()
+    address = reverse("import_confirm", args=[persona.pk, report.context["upload_id"]])
+    visitor.post(address, {"person": "Ada"})
+    assert Answer.objects.get().text == "In Ghent, still"
+
+
+def test_the_report_names_the_encoding(visitor, persona):
+    data = "question,answer\nКто?,Ада.".encode("windows-1251")
+    report = visitor.post(reverse("import", args=[persona.pk]), {"file": io.BytesIO(data)})
+    assert "windows-1251" in report.content.decode()

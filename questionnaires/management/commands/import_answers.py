@@ -1,4 +1,4 @@
-"""`manage.py import_answers FILE --persona P`: answers from a JSON, JSONL, CSV or TSV file."""
+"""`manage.py import_answers FILE --persona P`: answers from a table, JSON, a written list or a chat."""
 
 import dataclasses
 import json
@@ -20,7 +20,8 @@ class Command(PersonaCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("file", type=Path, help=".json, .jsonl, .csv or .tsv; at most 5 MB and 10,000 rows")
+        parser.add_argument("file", type=Path, help="JSON, JSONL, CSV, TSV, XLSX, Markdown, a chat; at most 5 MB")
+        parser.add_argument("--person", default="", help="who answers in an export of WhatsApp or Telegram")
         parser.add_argument("--dry-run", action="store_true", help="only say what would be imported")
         parser.add_argument("--replace", action="store_true", help="replace answers that differ (history keeps them)")
         parser.add_argument("--create", action="store_true", help="make the persona if there is none of that name")
@@ -37,6 +38,7 @@ class Command(PersonaCommand):
                 filename=options["file"].name,
                 dry_run=options["dry_run"],
                 replace=options["replace"],
+                person=options["person"],
             )
         except (ImportFailure, Refused) as failure:
             raise CommandError(f"{options['file'].name}: {failure}") from None

@@ -133,7 +133,7 @@ def test_what_was_normalised_is_told() -> None:
         (b"hello,you\n1,2", "a.csv", 1, "name the columns question and answer, and here it reads “hello,you”"),
         (b"question,answer\na,b\nc,d,e", "a.csv", 3, "3 cells under 2 columns"),
         (b'question,answer\na,"b\nc', "a.csv", 2, "cannot be read"),
-        (b"PK\x03\x04...", "a.xlsx", None, "Save it as CSV"),
+        (b"PK\x03\x04...", "a.xlsx", None, "archive cannot be opened"),
         (b"x" * 5_000_001, "a.json", None, "5.0 MB; at most 5 MB"),
         (b"question,answer\n" + b"a,b\n" * 10_001, "a.csv", 10_002, "more than 10000 rows"),
         (b"question,answer\n\xd0\x98\x98\xd0\xd0\xd0,b", "a.csv", 2, "UTF-8"),
