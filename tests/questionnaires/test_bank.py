@@ -2,8 +2,9 @@
 
 import re
 import shutil
+from collections import Counter, defaultdict
 from functools import cache
-from itertools import combinations, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,18 @@ def stems(text: str) -> frozenset[str]:
     return frozenset(re.sub(r"(ing|ed|es|s)$", "", word)[:6] if word.isascii() else word[:4] for word in words)
 
 
-def similarity(first: str, second: str) -> float:
-    """The Jaccard index of two texts' stems: 0 to 1."""
-    one, other = stems(first), stems(second)
-    return len(one & other) / len(one | other)
+def near_duplicates(texts: list[str]) -> list[tuple[str, str]]:
+    """The pairs of texts that are nearly the same. Only texts with a stem in common are compared."""
+    with_stem: dict[str, list[int]] = defaultdict(list)
+    pairs = []
+    for place, text in enumerate(texts):
+        shared = Counter(other for stem in stems(text) for other in with_stem[stem])
+        for other, common in shared.items():
+            if common / (len(stems(text)) + len(stems(texts[other])) - common) >= NEAR_DUPLICATE:
+                pairs.append((texts[other], text))
+        for stem in stems(text):
+            with_stem[stem].append(place)
+    return pairs
 
 
 def askings(language: str) -> list[str]:
@@ -61,8 +70,8 @@ def yes_no_sentences(text: str) -> list[str]:
     return [sentence for sentence in sentences if sentence.endswith("?") and YES_NO.match(sentence)]
 
 
-def test_there_are_200_questions_in_at_least_16_topics():
-    assert len(ENTRIES) == 200
+def test_there_are_at_least_200_questions_in_at_least_16_topics():
+    assert len(ENTRIES) >= 200
     assert len(TOPICS) >= 16
     assert len({topic["slug"] for topic in TOPICS}) == len(TOPICS)
 
@@ -117,18 +126,17 @@ def test_no_russian_question_can_be_answered_with_yes_or_no():
     ],
 )
 def test_the_near_duplicate_check_looks_at_meaningful_words(first, second, alike):
-    assert (similarity(first, second) >= NEAR_DUPLICATE) is alike
+    assert bool(near_duplicates([first, "Nothing in common.", second])) is alike
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_two_askings_are_nearly_the_same(language):
-    pairs = combinations(askings(language), 2)
-    assert [pair for pair in pairs if similarity(*pair) >= NEAR_DUPLICATE] == []
+    assert near_duplicates(askings(language)) == []
 
 
 def test_know_me_200_asks_each_question_once():
     assert len(KNOW_ME["questions"]) == 200
-    assert set(KNOW_ME["questions"]) == {entry["slug"] for _, entry in ENTRIES}
+    assert set(KNOW_ME["questions"]) <= {entry["slug"] for _, entry in ENTRIES}
     assert all(KNOW_ME["title"][language] for language in LANGUAGES)
 
 
