@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from engine.retrieval.bm25 import BM25
 from engine.retrieval.documents import Document, fingerprint, joint, passages
-from engine.retrieval.encoder import Array, Encoder, pooled, save_arrays
+from engine.retrieval.encoder import Array, Encoder, pooled
 from engine.retrieval.space import Space
+from engine.retrieval.stored import Known, StoredSets
 
 SETS_IN_MEMORY = 4
-SETS_ON_DISK = 32
 FEW = 5
 """Below this many documents their own questions say nothing about chance similarity."""
 CHANCE = (1.2, 0.25)
@@ -57,13 +57,10 @@ class Index:
 
 
 class IndexStore:
-    """Builds indexes and remembers them: a set seen before costs no encoding.
-
-    A set lies in `folder/<fingerprint>.npz`; the oldest go when there are more than 32.
-    """
+    """Builds indexes and remembers them: a set seen before costs no encoding, a set like it costs what is new in it."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._stored = StoredSets(folder)
         self._memory: OrderedDict[str, Index] = OrderedDict()
 
     def get(self, documents: Sequence[Document], space: Space) -> Index:
@@ -77,37 +74,42 @@ class IndexStore:
         return self._memory[key]
 
     def _arrays(self, key: str, documents: Sequence[Document], space: Space) -> Mapping[str, Array]:
-        path = self._folder / f"{key}.npz"
-        if path.exists():
-            with np.load(path, allow_pickle=False) as stored:
-                return {name: stored[name].astype(np.float32) for name in stored.files}
-        arrays = encode(documents, space)
-        self._save(path, arrays)
-        return arrays
-
-    def _save(self, path: Path, arrays: Mapping[str, Array]) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        save_arrays(partial, {name: values.astype(np.float16) for name, values in arrays.items()})
-        partial.replace(path)
-        stored = sorted(self._folder.glob("*.npz"), key=lambda item: item.stat().st_mtime)
-        for old in stored[:-SETS_ON_DISK]:
-            old.unlink(missing_ok=True)
+        """What `encode` made of these documents, now or before."""
+        stored = self._stored.load(space.version, key)
+        if stored is None:
+            plain, joints = texts_of(documents)
+            stored = encode(documents, space, self._stored.known(space.version, [*plain, *joints]))
+            self._stored.save(space.version, key, stored, plain, joints)
+        return stored
 
 
-def encode(documents: Sequence[Document], space: Space) -> dict[str, Array]:
-    """The encoder's work on a set: `vectors` of wordings, passages and joint texts in this order, and `tokens`."""
-    texts = [*chain(*_wordings(documents)), *chain(*_passages(documents))]
-    distinct = list(dict.fromkeys(texts))
-    rows = dict(zip(distinct, space.encoder.embed(distinct), strict=True))
-    vectors = [rows[text] for text in texts]
-    joints = [joint(document) for document in documents]
+def texts_of(documents: Sequence[Document]) -> tuple[list[str], list[str]]:
+    """The texts of a set in the order of their vectors: wordings and passages; question with answer."""
+    plain = [*chain(*_wordings(documents)), *chain(*_passages(documents))]
+    return plain, [joint(document) for document in documents]
+
+
+def encode(documents: Sequence[Document], space: Space, known: Known | None = None) -> dict[str, Array]:
+    """The encoder's work on a set: `vectors` of wordings, passages and joint texts in this order, and `tokens`.
+
+    What is `known` is taken from there.
+    """
+    plain, joints = texts_of(documents)
+    vectors, tokens = dict(known.vectors if known else {}), dict(known.tokens if known else {})
+    new = [text for text in dict.fromkeys(plain) if text not in vectors]
     if not isinstance(space.encoder, Encoder) or space.projection is None:
-        return {"vectors": np.stack([*vectors, *space.encoder.embed(joints)])}
-    states = space.encoder.states(joints)
-    tokens = [space.projection(state) for state in states]
-    lengths = np.array([len(part) for part in tokens], dtype=np.float32)
-    return {"vectors": np.stack([*vectors, *pooled(states)]), "tokens": np.concatenate(tokens), "lengths": lengths}
+        new += [text for text in dict.fromkeys(joints) if text not in vectors]
+        vectors |= zip(new, space.encoder.embed(new) if new else [], strict=True)
+        return {"vectors": np.stack([vectors[text] for text in [*plain, *joints]])}
+    vectors |= zip(new, space.encoder.embed(new), strict=True)
+    read = [text for text in dict.fromkeys(joints) if text not in tokens]
+    states = space.encoder.states(read)
+    vectors |= zip(read, pooled(states), strict=True)
+    tokens |= {text: space.projection(state) for text, state in zip(read, states, strict=True)}
+    parts = [tokens[text] for text in joints]
+    lengths = np.array([len(part) for part in parts], dtype=np.float32)
+    everything = np.stack([vectors[text] for text in [*plain, *joints]])
+    return {"vectors": everything, "tokens": np.concatenate(parts), "lengths": lengths}
 
 
 def assemble(documents: Sequence[Document], arrays: Mapping[str, Array], space: Space) -> Index:

@@ -11,7 +11,7 @@ import pytest
 from engine.retrieval import Retriever
 from engine.retrieval.bm25 import BM25, terms
 from engine.retrieval.encoder import Encoder
-from engine.retrieval.multilingual import is_english, is_latin
+from engine.retrieval.multilingual import MultilingualEncoder, is_english, is_latin
 from engine.retrieval.ranker import needs_context
 
 
@@ -103,6 +103,32 @@ def test_a_set_is_encoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     after = second.rank("What's the cat called?", ENGLISH)
     assert encoded == ["What's the cat called?"]
     assert [hit.index for hit in after.results] == [hit.index for hit in before.results]
+
+
+def test_an_edited_answer_alone_is_encoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Retriever(tmp_path).prepare(ENGLISH)
+    edited = [Answer(("Where do you live?",), "In Faro, near the harbour."), *ENGLISH[1:]]
+    expected = Retriever(tmp_path / "fresh").rank("What is your profession?", edited)
+    encoded: list[str] = []
+    original = Encoder.states
+    monkeypatch.setattr(Encoder, "states", lambda self, texts: encoded.extend(texts) or original(self, texts))
+    second = Retriever(tmp_path)
+    second.prepare(edited)
+    assert encoded == ["In Faro, near the harbour.", "Where do you live? In Faro, near the harbour."]
+    ranking = second.rank("What is your profession?", edited)
+    assert [hit.index for hit in ranking.results] == [hit.index for hit in expected.results]
+    assert ranking.results[0].score == pytest.approx(expected.results[0].score, abs=0.01)
+
+
+def test_russian_texts_known_before_are_not_encoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Retriever(tmp_path).prepare(RUSSIAN)
+    encoded: list[str] = []
+    original = MultilingualEncoder.embed
+    monkeypatch.setattr(
+        MultilingualEncoder, "embed", lambda self, texts: encoded.extend(texts) or original(self, texts)
+    )
+    Retriever(tmp_path).prepare(RUSSIAN[::-1])
+    assert encoded == []
 
 
 def test_bm25_knows_inflected_forms() -> None:
