@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from questionnaires import data_views, views
+from questionnaires import data_views, history_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -11,7 +11,9 @@ urlpatterns = [
     path("p/<uuid:persona_id>/delete/", views.persona_delete, name="persona_delete"),
     path("p/<uuid:persona_id>/write/", views.write, name="write"),
     path("p/<uuid:persona_id>/write/new/", views.question_new, name="question_new"),
+    path("p/<uuid:persona_id>/write/find/", history_views.find, name="find"),
     path("p/<uuid:persona_id>/write/<slug:slug>/", views.question, name="question"),
+    path("p/<uuid:persona_id>/write/<slug:slug>/history/", history_views.history, name="history"),
     path("p/<uuid:persona_id>/answers/<slug:slug>/", views.answer, name="answer"),
     path("p/<uuid:persona_id>/data/", data_views.data, name="data"),
     path("p/<uuid:persona_id>/data/<str:file_format>.jsonl", data_views.export, name="export"),

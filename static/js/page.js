@@ -14,3 +14,11 @@ document.addEventListener("submit", (event) => {
   if (button?.dataset.once === undefined || event.defaultPrevented) return;
   setTimeout(() => { button.disabled = true; }); // after the browser has taken the button's value
 });
+
+document.addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.key.toLowerCase() !== "k") return;
+  const find = document.querySelector("[data-find]");
+  if (!find) return;
+  event.preventDefault();
+  find.click();
+});
