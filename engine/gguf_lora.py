@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import gguf
 import numpy as np
-import torch
+from torch import Tensor
 
 from engine.llama_gguf import gguf_name, permute_rows
-from engine.lora import Adapter
+
+Pairs = Iterable[tuple[str, Tensor, Tensor]]
+"""Module name, A (rank, in) and B (out, rank), both float32."""
 
 
-def write_gguf(adapter: Adapter, flat: torch.Tensor, heads: int, kv_heads: int, target: Path) -> None:
-    """Write the adapter `flat` of a llama model with that many heads. OSError if the disk is full.
+def write_gguf(pairs: Pairs, alpha: float, heads: int, kv_heads: int, target: Path) -> None:
+    """Write the adapter `pairs` of a llama model with that many heads. OSError if the disk is full.
 
     The rows of B follow the rows of the weight, which llama.cpp permutes for queries and keys; A stays as it is.
     Matches convert_lora_to_gguf.py of llama.cpp; float16 because that is its default and half the size.
@@ -21,8 +24,8 @@ def write_gguf(adapter: Adapter, flat: torch.Tensor, heads: int, kv_heads: int, 
     writer = gguf.GGUFWriter(target, "llama")
     writer.add_type(gguf.GGUFType.ADAPTER)
     writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
-    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, adapter.alpha)
-    for module, a, b in adapter.tensors(flat):
+    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, alpha)
+    for module, a, b in pairs:
         name = gguf_name(module)
         rows = b.detach().numpy()
         if (count := {"attn_q": heads, "attn_k": kv_heads}.get(name.rpartition(".")[2])) is not None:

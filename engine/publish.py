@@ -25,6 +25,6 @@ def publish(target: Path, model: CausalModel, base: BaseModel, adapter: Adapter,
         if base.gguf is not None and model.network.config.model_type == "llama":
             from engine.gguf_lora import write_gguf
 
-            config = model.network.config
-            write_gguf(adapter, flat, config.num_attention_heads, config.num_key_value_heads, folder / "adapter.gguf")
+            heads = model.network.config.num_attention_heads, model.network.config.num_key_value_heads
+            write_gguf(adapter.tensors(flat), adapter.alpha, *heads, folder / "adapter.gguf")
         (folder / "result.json").write_text(json.dumps(dict(result), indent=2) + "\n", encoding="utf-8")

@@ -76,7 +76,7 @@ def test_peft_loads_the_files_and_computes_the_same(
 
 def test_the_gguf_holds_each_matrix_with_queries_and_keys_permuted(model: CausalModel, tmp_path: Path) -> None:
     adapter = trained(model)
-    write_gguf(adapter, adapter.flat, 4, 2, tmp_path / "adapter.gguf")
+    write_gguf(adapter.tensors(adapter.flat), adapter.alpha, 4, 2, tmp_path / "adapter.gguf")
     reader = gguf.GGUFReader(tmp_path / "adapter.gguf")
     tensors = {tensor.name: np.array(tensor.data, dtype=np.float32) for tensor in reader.tensors}
     query = adapter.modules["model.layers.1.self_attn.q_proj"]
