@@ -1,7 +1,6 @@
 """Pages of the data room: the data set as it stands, its findings, export and import."""
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
@@ -13,8 +12,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from questionnaires import services
-from questionnaires.dataset import RENDERERS, Item, encode, renderer, split_items
+from questionnaires.data_card import card_get, topic_titles
+from questionnaires.dataset import RENDERERS, Item, split_items
 from questionnaires.dataset.chat_exports import PersonNeeded
+from questionnaires.dataset.exports import FORMATS, Context
 from questionnaires.dataset.records import ImportFailure
 from questionnaires.importing import import_answers
 from questionnaires.models import Answer, Persona
@@ -45,25 +46,40 @@ def data_context(persona: Persona) -> dict[str, Any]:
         "training": len(parts.training),
         "validation": len(parts.validation),
         "findings": services.findings_get(items=items, slugs={str(pk): slug for pk, slug in slugs.items()}),
-        "previews": [(name, b"".join(_lines(items[:FIRST_LINES], name, persona.name)).decode()) for name in RENDERERS],
+        "previews": [(name, _preview(items, name, persona)) for name in RENDERERS],
+        "others": [(name, FORMATS[name].extension) for name in FORMATS if name not in RENDERERS],
     }
 
 
-def _lines(items: list[Item], file_format: str, name: str) -> Iterator[bytes]:
-    chosen = renderer(file_format)
-    return encode(chosen.row(item, name=name) for item in items)
+def _preview(items: list[Item], file_format: str, persona: Persona) -> str:
+    return b"".join(FORMATS[file_format].write(items[:FIRST_LINES], Context(persona.name, {}))).decode()
+
+
+def export_context(persona: Persona) -> Context:
+    """Whose answers they are, and the titles of the chapters in the language of the page."""
+    return Context(persona.name, topic_titles())
 
 
 @require_GET
 def export(request: HttpRequest, persona_id: uuid.UUID, file_format: str) -> StreamingHttpResponse:
-    """The data set as JSONL, streamed: "marker" has the article's bytes, "chat" has messages."""
+    """The data set as a file, streamed: "marker" has the article's bytes, the others are in dataset/exports.py."""
     persona = persona_or_404(request, persona_id)
-    if file_format not in RENDERERS:
+    if file_format not in FORMATS:
         raise Http404
-    items = services.dataset_build(persona=persona)
-    response = StreamingHttpResponse(_lines(items, file_format, persona.name), content_type="application/jsonl")
+    chosen = FORMATS[file_format]
+    pieces = chosen.write(services.dataset_build(persona=persona), export_context(persona))
+    response = StreamingHttpResponse(pieces, content_type=chosen.content_type)
     name = slugify(persona.name) or "persona"
-    response["Content-Disposition"] = f'attachment; filename="{name}-{file_format}.jsonl"'
+    response["Content-Disposition"] = f'attachment; filename="{name}-{file_format}.{chosen.extension}"'
+    return response
+
+
+@require_GET
+def card(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
+    """The data card: what is in the data set, to lie beside it."""
+    persona = persona_or_404(request, persona_id)
+    response = HttpResponse(card_get(persona=persona), content_type="text/markdown; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{slugify(persona.name) or "persona"}-card.md"'
     return response
 
 

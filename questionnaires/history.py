@@ -51,7 +51,7 @@ def _entry(answer: Answer, revision: AnswerRevision, before: str) -> Entry:
         source=source_label(revision.source),
         state="" if revision.state == Answer.State.ANSWERED else str(revision.get_state_display()),
         words=len(revision.text.split()),
-        parts=list(differences(before, revision.text)),
+        parts=list(differences(before, revision.text)) if before else [(SAME, revision.text)],
         conflict=revision.conflict,
         is_now=not revision.conflict and revision.revision == answer.revision,
     )

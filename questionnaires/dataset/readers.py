@@ -11,6 +11,7 @@ from typing import Any
 
 from questionnaires.dataset import chat_exports, workbook, written_lists
 from questionnaires.dataset.decoding import decode_text
+from questionnaires.dataset.exports import plain
 from questionnaires.dataset.findings import gettext_noop
 from questionnaires.dataset.jsonl import JsonlError, decode_numbered
 from questionnaires.dataset.records import ImportedItem, ImportFailure, imported_item
@@ -215,7 +216,7 @@ def _under(header: list[str], rows: Iterator[tuple[int, list[str]]]) -> _Numbere
                 found=len(cells),
                 wanted=len(header),
             )
-        padded = cells + [""] * (len(header) - len(cells))
+        padded = [plain(cell) for cell in cells] + [""] * (len(header) - len(cells))
         yield line, dict(zip(header, padded, strict=True))
 
 

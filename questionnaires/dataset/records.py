@@ -50,6 +50,8 @@ class ImportedItem:
 def imported_item(record: Mapping[str, Any], line: int) -> ImportedItem:
     """Read a record of any known shape, its names in any case. ImportFailure says which part is missing."""
     named = {str(name).strip().casefold(): value for name, value in record.items()}
+    if "conversations" in named:
+        named["messages"] = _from_sharegpt(named["conversations"])
     if "messages" in named:
         question, answer = _CHAT.parse({"messages": _messages(named["messages"], line)})
     elif "prompt" in named and "completion" in named:
@@ -96,6 +98,14 @@ def _wordings(named: Mapping[str, Any], line: int) -> tuple[str, ...]:
     if not isinstance(texts, list | tuple):
         raise ImportFailure("the wordings have to be a list of texts.", line)
     return tuple(text.strip() for text in (_text(each, line) for each in texts) if text.strip())
+
+
+def _from_sharegpt(value: Any) -> Any:
+    """ShareGPT's conversation as messages; what is none stays as it is, for `_messages` to refuse."""
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        return value
+    roles = {"human": "user", "gpt": "assistant"}
+    return [{"role": roles.get(e.get("from"), e.get("from")), "content": e.get("value")} for e in value]
 
 
 def _messages(value: Any, line: int) -> list[dict[str, str]]:

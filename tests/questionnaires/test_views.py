@@ -161,3 +161,12 @@ def test_the_report_names_the_encoding(visitor, persona):
     data = "question,answer\nКто?,Ада.".encode("windows-1251")
     report = visitor.post(reverse("import", args=[persona.pk]), {"file": io.BytesIO(data)})
     assert "windows-1251" in report.content.decode()
+
+
+def test_the_data_card_counts(visitor, persona, asked):
+    put(visitor, persona, asked, text="Cars and trams.")
+    text = visitor.get(reverse("card", args=[persona.pk])).content.decode()
+    assert "- Answers: 1\n- Words: 3\n" in text
+    assert "typed (1)" in text
+    assert "- Your own questions: 1" in text
+    assert "invented" not in text

@@ -1,4 +1,4 @@
-"""`manage.py export_dataset --persona P --format marker|chat --out F`: the data set as JSONL."""
+"""`manage.py export_dataset --persona P --format marker --out F`: the data set as a file."""
 
 import json
 from argparse import ArgumentParser
@@ -7,24 +7,24 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from questionnaires.dataset import RENDERERS, encode, renderer
+from questionnaires.data_card import topic_titles
+from questionnaires.dataset.exports import FORMATS, Context
 from questionnaires.management.base import PersonaCommand
 from questionnaires.services import dataset_build
 
 
 class Command(PersonaCommand):
-    help = "Write the answered questions of a persona as JSONL for fine-tuning."
+    help = "Write the answered questions of a persona as a file: for fine-tuning (marker, chat, ...) or to read."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--format", choices=sorted(RENDERERS), default="marker", help="default: marker")
+        parser.add_argument("--format", choices=list(FORMATS), default="marker", help="default: marker")
         parser.add_argument("--out", type=Path, help="file to write; default: standard output")
 
     def handle(self, *args: Any, **options: Any) -> None:
         persona = self.persona(options)
         items = dataset_build(persona=persona)
-        chosen = renderer(options["format"])
-        content = b"".join(encode(chosen.row(item, name=persona.name) for item in items))
+        content = b"".join(FORMATS[options["format"]].write(items, Context(persona.name, topic_titles())))
         if options["out"] is None:
             self.stdout.write(content.decode(), ending="")
             return
