@@ -63,8 +63,13 @@ def prompt_text(tokenizer: PreTrainedTokenizerBase, row: Row) -> str:
 def _render(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict[str, Any]], **options: Any) -> str:
     from jinja2 import TemplateError
 
+    from engine.dialogue import TEMPLATE_OPTIONS, render_dialogue
+
+    def render(given: Sequence[dict[str, Any]]) -> str:
+        return str(tokenizer.apply_chat_template(given, tokenize=False, **TEMPLATE_OPTIONS, **options))
+
     try:
-        return str(tokenizer.apply_chat_template(messages, tokenize=False, **options))
+        return render_dialogue(render, messages)
     except (TemplateError, ValueError) as error:
         roles = ", ".join(message["role"] for message in messages)
         raise BadInput(

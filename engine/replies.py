@@ -39,7 +39,7 @@ def _generate(model: CausalModel, prompt: list[int], max_tokens: int) -> Reply:
             max_new_tokens=max_tokens,
             do_sample=False,
             pad_token_id=model.padding,
-            eos_token_id=model.tokenizer.eos_token_id,
+            eos_token_id=sorted(end_ids(model)),
             # Guesses the next words from the prompt and checks them at once: the same reply, and four times sooner
             # where it repeats a note (prompt lookup decoding, Saxena 2023).
             prompt_lookup_num_tokens=10,
@@ -47,10 +47,18 @@ def _generate(model: CausalModel, prompt: list[int], max_tokens: int) -> Reply:
     return _read(model, out[0, len(prompt) :].tolist())
 
 
+def end_ids(model: CausalModel) -> set[int]:
+    """Tokens that end a reply: the tokenizer's, and those of the model, such as Gemma's end of a turn."""
+    given = model.network.generation_config.eos_token_id
+    further = given if isinstance(given, list) else [] if given is None else [given]
+    return {int(model.tokenizer.eos_token_id), *further}
+
+
 def _read(model: CausalModel, tokens: list[int]) -> Reply:
-    end = model.tokenizer.eos_token_id
-    ended = end in tokens
-    text = str(model.tokenizer.decode(tokens[: tokens.index(end)] if ended else tokens)).strip()
+    ends = end_ids(model)
+    place = next((place for place, token in enumerate(tokens) if token in ends), len(tokens))
+    ended = place < len(tokens)
+    text = str(model.tokenizer.decode(tokens[:place])).strip()
     # The stop marker at the very end is how the completion format says that it is done, not a leak.
     return Reply(text.removesuffix(STOP).rstrip(), ended or text.endswith(STOP))
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from engine.dialogue import TEMPLATE_OPTIONS, render_dialogue
 from engine.serving.backend import Message
 from engine.serving.errors import ApiError
 
@@ -31,15 +32,21 @@ class ChatTemplate:
         if self._template is None:
             raise ApiError(400, "This base model has no chat template. Use /v1/completions with a prompt.")
         try:
-            return self._template.render(messages=list(messages), add_generation_prompt=True, **self._variables)
+            return render_dialogue(self._render, messages)
         except TemplateError as error:
             raise ApiError(
                 400, f"The model's chat template refuses these messages: {error}.", None, "messages"
             ) from error
 
+    def _render(self, messages: Sequence[Message]) -> str:
+        assert self._template is not None  # noqa: S101 (looked at by the caller)
+        variables = {**TEMPLATE_OPTIONS, **self._variables}
+        return self._template.render(messages=list(messages), add_generation_prompt=True, **variables)
+
 
 def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    extensions = ["jinja2.ext.loopcontrols"]
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
     environment.globals["raise_exception"] = _raise_exception
     environment.globals["strftime_now"] = lambda form: datetime.now(UTC).strftime(form)
     return environment
