@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from questionnaires import services
+from questionnaires.coverage import coverage_get
 from questionnaires.data_card import card_get, topic_titles
 from questionnaires.dataset import RENDERERS, Item, split_items
 from questionnaires.dataset.chat_exports import PersonNeeded
@@ -72,6 +73,15 @@ def export(request: HttpRequest, persona_id: uuid.UUID, file_format: str) -> Str
     name = slugify(persona.name) or "persona"
     response["Content-Disposition"] = f'attachment; filename="{name}-{file_format}.{chosen.extension}"'
     return response
+
+
+@require_GET
+def coverage(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
+    """The flower of topics."""
+    persona = persona_or_404(request, persona_id)
+    petals = coverage_get(persona=persona)
+    context = {"room": "data", "persona": persona, "petals": petals, "answered": sum(p.answered for p in petals)}
+    return render(request, "questionnaires/coverage.html", context)
 
 
 @require_GET

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from questionnaires import demo, services
 from questionnaires.models import Answer, Persona, Question
+from questionnaires.next_best import question_best
 from questionnaires.services import Progress, Refused
 
 MAX_SAVE_BYTES = 2 * services.MAX_ANSWER_BYTES + 2_000  # JSON may write a character as \uXXXX
@@ -163,6 +164,7 @@ def question_context(persona: Persona, asked: Question) -> dict[str, Any]:
         "previous": _neighbour(progress, asked, -1),
         "next": _neighbour(progress, asked, 1),
         "operation": uuid.uuid4().hex,
+        "best": None if persona.is_demo else question_best(persona=persona, progress=progress, but=asked),
     }
 
 
