@@ -21,7 +21,8 @@ def session(site, browser):
         "/personas/",
         "/locked/",
         "/nowhere/",
-        *(demo + room for room in ("write/", "data/", "train/", "chat/")),
+        *(demo + room for room in ("write/", "write/find/?q=tea", "data/", "data/map/", "train/", "chat/")),
+        demo + "write/who-i-am-introduction/history/",
     ]
     own = page.get_by_role("link", name="Write", exact=True)
     if own.count():
