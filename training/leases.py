@@ -1,7 +1,7 @@
 """Who works on a run. A claim has a lease, which is renewed, and a fence, which every later write carries."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -42,12 +42,18 @@ class Claim:
             self.write(lease_until=now + LEASE)
 
 
+def workable(now: datetime) -> Q:
+    """Runs with something to do: active, due, and not resting because the person paused them."""
+    due = Q(not_before=None) | Q(not_before__lte=now)
+    resting = Q(state=TrainingRun.State.PAUSED, pause_requested=True, cancel_requested=False)
+    return due & Q(state__in=TrainingRun.ACTIVE) & ~resting
+
+
 def run_claim(*, run_id: UUID) -> Claim | None:
     """A conditional UPDATE that one caller wins; None for the others, and where there is nothing to do."""
     now = timezone.now()
-    due = Q(not_before=None) | Q(not_before__lte=now)
     with transaction.atomic():
-        won = TrainingRun.objects.filter(due, pk=run_id, state__in=TrainingRun.ACTIVE, lease_until=None).update(
+        won = TrainingRun.objects.filter(workable(now), pk=run_id, lease_until=None).update(
             fence=F("fence") + 1, lease_until=now + LEASE, started_at=Coalesce(F("started_at"), Now())
         )
         if not won:

@@ -37,6 +37,9 @@ class Connection(Owned):
         return self.name
 
 
+LOCAL = "local"  # the provider that is this computer
+
+
 class TrainingRun(Owned):
     """A training job. This row is the truth about it; Celery is only the doorbell."""
 
@@ -69,7 +72,7 @@ class TrainingRun(Owned):
     recipe = models.CharField(max_length=12, default="quick")  # quick, thorough
     format = models.CharField(max_length=8, default="chat")  # renderer: marker, chat
     base_model = models.CharField(max_length=200)
-    provider = models.CharField(max_length=20, default="local")  # a key of training.providers.PROVIDERS
+    provider = models.CharField(max_length=20, default=LOCAL)  # a key of training.providers.PROVIDERS
     connection = models.ForeignKey(Connection, null=True, on_delete=models.SET_NULL, related_name="runs")  # none: local
     overrides = models.JSONField(default=dict)  # hyperparameters that the person set, by engine.recipes' names
     estimate = models.JSONField(default=dict)  # what was foretold and agreed to: {"tokens", "money": [low, high], ...}

@@ -1,6 +1,7 @@
 """What can be done with trainings. A view or a command calls these and then, after the commit, rings the worker."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -12,12 +13,17 @@ from django.utils.translation import gettext as _
 from questionnaires.dataset import RENDERERS, Item
 from questionnaires.models import Persona
 from questionnaires.services import Refused, dataset_build, findings_get
+from training.connections import host_of, preset_of
 from training.execution import MAX_FAILURES
-from training.models import TrainingRun
+from training.jobs import may_have_remote_job
+from training.leases import workable
+from training.models import LOCAL, Connection, TrainingRun
+from training.row_files import row_files
 
 State = TrainingRun.State
 RECIPES = ("quick", "thorough")
 DEFAULT_FORMAT = "chat"
+REMOTE = "openai_compatible"
 SENTENCES_SHOWN = 3
 RING_AGAIN = timedelta(seconds=20)  # a queued run whose message is older may have been lost by the broker
 
@@ -28,29 +34,79 @@ def obstacles(items: list[Item]) -> list[str]:
     return list(dict.fromkeys(finding.message for finding in found if finding.severity == "error"))
 
 
-def run_create(*, persona: Persona, recipe: str, format: str | None = None, seed: int = 0) -> tuple[TrainingRun, bool]:
-    """A queued run, or the one that is active already; whether it was made now. Refused with a sentence."""
+def run_create(
+    *,
+    persona: Persona,
+    recipe: str,
+    format: str | None = None,
+    seed: int = 0,
+    connection: Connection | None = None,
+    base_model: str = "",
+    overrides: dict[str, Any] | None = None,
+    estimate: dict[str, Any] | None = None,
+    consent: dict[str, Any] | None = None,
+) -> tuple[TrainingRun, bool]:
+    """A queued run, or the one that is active already; whether it was made now. Refused with a sentence.
+
+    With a connection the rows leave this computer, which needs a `consent` that names its host.
+    """
     if recipe not in RECIPES:
         raise Refused(_("There is no recipe “%(name)s”. Choose quick or thorough.") % {"name": recipe[:20]})
     if format and format not in RENDERERS:
         raise Refused(_("There is no format “%(name)s”. Choose marker or chat.") % {"name": format[:20]})
     if active := run_active(persona=persona):
         return active, False
-    if sentences := obstacles(dataset_build(persona=persona)):
+    items = dataset_build(persona=persona)
+    if sentences := obstacles(items):
         raise Refused(" ".join(sentences[:SENTENCES_SHOWN]))
+    run = TrainingRun(
+        owner_id=persona.owner_id,
+        persona=persona,
+        recipe=recipe,
+        format=format or (preset_of(connection).formats[0] if connection else DEFAULT_FORMAT),
+        base_model=base_model or ("" if connection else settings.BASE_MODEL),
+        provider=REMOTE if connection else LOCAL,
+        connection=connection,
+        overrides=overrides or {},
+        estimate=estimate or {},
+        consent=consent or {},
+        spoken_name=persona.name,
+        seed=seed,
+    )
+    if connection:
+        _check_remote(run, connection, items)
+    return _saved(run)
+
+
+def _check_remote(run: TrainingRun, connection: Connection, items: list[Item]) -> None:
+    """Refused where the provider would refuse it too, or where the person has not said yes to this very thing."""
+    preset, host = preset_of(connection), host_of(connection)
+    if connection.owner_id != run.owner_id:
+        raise Refused(_("There is no such connection."), 404)
+    if run.consent.get("to") != host:
+        raise Refused(
+            _("Your answers leave this computer only after you agreed that %(host)s gets them.") % {"host": host}
+        )
+    if not run.base_model:
+        raise Refused(_("Choose a base model of the provider."))
+    if run.format not in preset.formats:
+        wrong = {"provider": preset.title, "format": run.format, "known": ", ".join(preset.formats)}
+        raise Refused(_("%(provider)s does not take the format “%(format)s”. Choose: %(known)s.") % wrong)
+    files = row_files(items, name=run.spoken_name, format=run.format, recipe=run.recipe, seed=run.seed)
+    if len(files.training_rows) < preset.least_examples:
+        needed = {"least": preset.least_examples, "count": len(files.training_rows)}
+        raise Refused(_("The provider wants at least %(least)d examples; there are %(count)d.") % needed)
+    if run.consent.get("sha256") != files.sha256:
+        sentence = _("Your answers changed after you looked at what leaves this computer. Look again, then start.")
+        raise Refused(sentence, 409)
+
+
+def _saved(run: TrainingRun) -> tuple[TrainingRun, bool]:
     try:
         with transaction.atomic():
-            run = TrainingRun.objects.create(
-                owner_id=persona.owner_id,
-                persona=persona,
-                recipe=recipe,
-                format=format or DEFAULT_FORMAT,
-                base_model=settings.BASE_MODEL,
-                spoken_name=persona.name,
-                seed=seed,
-            )
+            run.save(force_insert=True)
     except IntegrityError:  # the other half of a double click was faster
-        if active := run_active(persona=persona):
+        if active := run_active(persona=run.persona):
             return active, False
         raise
     return run, True
@@ -61,27 +117,88 @@ def run_active(*, persona: Persona) -> TrainingRun | None:
 
 
 def run_cancel(*, run: TrainingRun) -> None:
-    """Cancels at once what nobody works on; otherwise asks the worker, which keeps the last checkpoint."""
-    rows = TrainingRun.objects.filter(pk=run.pk, state__in=TrainingRun.ACTIVE)
+    """Cancels at once what nobody works on and no provider may have; otherwise asks the worker.
+
+    A local training keeps its last checkpoint; a provider is told, and what it says then is the run's state.
+    """
     with transaction.atomic():
-        if not rows.filter(lease_until=None, remote_id="").update(
-            state=State.CANCELLED, cancel_requested=True, fence=F("fence") + 1, finished_at=timezone.now()
-        ):
-            rows.update(cancel_requested=True, not_before=None)
+        run.refresh_from_db()
+        rows = TrainingRun.objects.filter(pk=run.pk, fence=run.fence, state__in=TrainingRun.ACTIVE)
+        ended = not may_have_remote_job(run) and _end_cancelled(rows.filter(lease_until=None))
+        if not ended:
+            TrainingRun.objects.filter(pk=run.pk, state__in=TrainingRun.ACTIVE).update(
+                cancel_requested=True, not_before=None, last_enqueued_at=None
+            )
     run.refresh_from_db()
 
 
-def run_retry(*, run: TrainingRun) -> TrainingRun:
-    """Goes on from the last checkpoint; where that would only fail again, a new run with another seed."""
+def run_pause(*, run: TrainingRun) -> None:
+    """Lets a training rest: here at once with its last checkpoint, at a provider where that can be done.
+
+    Refused where it cannot. A run that rests keeps its place: there is no other one of the persona meanwhile.
+    """
+    if not run.is_active or run.state == State.PAUSED:
+        raise Refused(_("This training is not under way."), 409)
+    if run.connection is not None and run.remote_id and not preset_of(run.connection).can_pause:
+        raise Refused(_("This provider cannot pause a training. You can cancel it."), 409)
+    with transaction.atomic():
+        run.refresh_from_db()
+        rows = TrainingRun.objects.filter(pk=run.pk, state__in=TrainingRun.ACTIVE)
+        rests = not may_have_remote_job(run) and rows.filter(fence=run.fence, lease_until=None).update(
+            state=State.PAUSED, pause_requested=True, fence=F("fence") + 1
+        )
+        if not rests:
+            rows.update(pause_requested=True, not_before=None, last_enqueued_at=None)
+    run.refresh_from_db()
+
+
+def run_resume(*, run: TrainingRun) -> None:
+    """Goes on with a training that rests, or that was just told to. The caller rings. Refused for any other."""
+    with transaction.atomic():
+        run.refresh_from_db()
+        if not (run.is_active and (run.pause_requested or run.state == State.PAUSED)):
+            raise Refused(_("This training is not paused."), 409)
+        changes: dict[str, Any] = {"pause_requested": False, "not_before": None, "last_enqueued_at": None}
+        if run.state == State.PAUSED and run.lease_until is None:
+            changes |= {"state": State.QUEUED, "fence": F("fence") + 1}
+            if run.remote_id:
+                changes |= {"state": State.TRAINING, "remote": {**run.remote, "stage": "resuming", "pace": None}}
+        TrainingRun.objects.filter(pk=run.pk, fence=run.fence, state__in=TrainingRun.ACTIVE).update(**changes)
+    run.refresh_from_db()
+
+
+def run_submit_again(*, run: TrainingRun) -> None:
+    """After the looks for a lost answer found nothing: the person, and nobody else, asks the provider once more.
+
+    The caller rings. Refused as long as it is still being looked for.
+    """
+    with transaction.atomic():
+        run.refresh_from_db()
+        asked = run.state == State.UNSURE and run.remote.get("stage") == "ask" and not run.cancel_requested
+        rows = TrainingRun.objects.filter(pk=run.pk, fence=run.fence, lease_until=None, state=State.UNSURE)
+        if not asked or not rows.update(
+            state=State.QUEUED,
+            remote={**run.remote, "stage": "uploading", "trouble": ""},
+            fence=F("fence") + 1,
+            not_before=None,
+            last_enqueued_at=None,
+        ):
+            raise Refused(_("The provider is still being asked whether it has this training. Wait a moment."), 409)
+    run.refresh_from_db()
+
+
+def run_retry(*, run: TrainingRun, overrides: dict[str, Any] | None = None) -> TrainingRun:
+    """Goes on from the last checkpoint; where that would only fail again, or with other settings, a new run."""
     if run.state not in {State.FAILED, State.CANCELLED}:
         raise Refused(_("This training has not failed: there is nothing to try again."), status=409)
-    if not run.resumable:
-        return run_create(persona=run.persona, recipe=run.recipe, format=run.format, seed=run.seed + 1)[0]
+    if overrides is not None or not run.resumable or run.remote_id:
+        return _again(run, overrides)
     try:
         with transaction.atomic():
             TrainingRun.objects.filter(pk=run.pk, state=run.state).update(
                 state=State.QUEUED,
                 cancel_requested=False,
+                pause_requested=False,
                 failures=0,
                 error="",
                 finished_at=None,
@@ -94,18 +211,49 @@ def run_retry(*, run: TrainingRun) -> TrainingRun:
     return run
 
 
+def _again(run: TrainingRun, overrides: dict[str, Any] | None) -> TrainingRun:
+    """A new run like that one. Here with another seed; elsewhere with the same, whose rows were consented to."""
+    if run.provider != LOCAL and run.connection is None:
+        raise Refused(_("The connection of this training was deleted. Start a new one."), 409)
+    return run_create(
+        persona=run.persona,
+        recipe=run.recipe,
+        format=run.format,
+        seed=run.seed + (run.provider == LOCAL),
+        connection=run.connection,
+        base_model=run.base_model,
+        overrides=run.overrides if overrides is None else overrides,
+        estimate=run.estimate,
+        consent=run.consent,
+    )[0]
+
+
 def runs_ahead(*, run: TrainingRun) -> int:
-    """How many trainings come before a queued one."""
-    return TrainingRun.objects.filter(state__in=TrainingRun.ACTIVE, created_at__lt=run.created_at).count()
+    """How many trainings come before a queued one on this computer; those elsewhere wait for nobody."""
+    if run.provider != LOCAL:
+        return 0
+    active = TrainingRun.objects.filter(state__in=TrainingRun.ACTIVE, provider=LOCAL, created_at__lt=run.created_at)
+    return active.exclude(state=State.PAUSED).count()
 
 
 def run_sweep() -> list[UUID]:
-    """Frees what lost workers held, ends what is cancelled or failed too often, and says which runs to ring for."""
+    """Frees what lost workers held, ends what is cancelled or failed too often, and says which runs to ring for.
+
+    A run that a provider may have a job of is never failed here, and never queued anew: it is looked at again.
+    """
     now = timezone.now()
     active = TrainingRun.objects.filter(state__in=TrainingRun.ACTIVE)
-    _end_cancelled(active.filter(cancel_requested=True, lease_until__lt=now))
-    _end_cancelled(active.filter(cancel_requested=True, lease_until=None, remote_id=""))
-    lost = active.filter(lease_until__lt=now)
+    lost, wished = active.filter(lease_until__lt=now), active.filter(cancel_requested=True, lease_until=None)
+    there = [run.pk for run in [*lost, *wished] if may_have_remote_job(run)]
+    lost.filter(pk__in=there).update(fence=F("fence") + 1, lease_until=None, last_enqueued_at=None)
+    here = lost.exclude(pk__in=there)
+    _end_cancelled(here.filter(cancel_requested=True))
+    _end_cancelled(wished.exclude(pk__in=there))
+    _count_failure(here, now)
+    return _due(now)
+
+
+def _count_failure(lost: QuerySet[TrainingRun], now: datetime) -> None:
     lost.filter(failures__gte=MAX_FAILURES - 1).update(
         state=State.FAILED,
         error=_("The training broke off %(times)d times without a word. The log may say why.")
@@ -115,21 +263,32 @@ def run_sweep() -> list[UUID]:
         lease_until=None,
         finished_at=now,
     )
-    lost.update(
-        state=State.QUEUED, failures=F("failures") + 1, fence=F("fence") + 1, lease_until=None, last_enqueued_at=None
+    freed = {"failures": F("failures") + 1, "fence": F("fence") + 1, "lease_until": None, "last_enqueued_at": None}
+    lost.filter(pause_requested=True).update(state=State.PAUSED, **freed)
+    lost.update(state=State.QUEUED, **freed)
+
+
+def _end_cancelled(runs: QuerySet[TrainingRun]) -> int:
+    return runs.update(
+        state=State.CANCELLED,
+        cancel_requested=True,
+        lease_until=None,
+        fence=F("fence") + 1,
+        finished_at=timezone.now(),
     )
-    return _due(now)
-
-
-def _end_cancelled(runs: QuerySet[TrainingRun]) -> None:
-    runs.update(state=State.CANCELLED, lease_until=None, fence=F("fence") + 1, finished_at=timezone.now())
 
 
 def _due(now: datetime) -> list[UUID]:
     due = TrainingRun.objects.filter(
-        Q(not_before=None) | Q(not_before__lte=now),
-        Q(last_enqueued_at=None) | Q(last_enqueued_at__lt=now - RING_AGAIN),
-        state__in=TrainingRun.ACTIVE,
-        lease_until=None,
+        workable(now), Q(last_enqueued_at=None) | Q(last_enqueued_at__lt=now - RING_AGAIN), lease_until=None
     )
     return list(due.order_by("created_at").values_list("pk", flat=True))
+
+
+def run_wake(*, connection: Connection, job_id: str) -> list[UUID]:
+    """Runs that a provider's call may be about: that job, or one whose answer was lost. They are looked at now."""
+    active = TrainingRun.objects.filter(connection=connection, state__in=TrainingRun.ACTIVE)
+    about = active.filter(Q(remote_id=job_id) | Q(remote_id="", state=State.UNSURE))
+    found = list(about.values_list("pk", flat=True))
+    about.update(not_before=None, last_enqueued_at=None)
+    return found

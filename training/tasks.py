@@ -2,6 +2,7 @@
 
 import logging
 import mmap
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +12,13 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from training.execution import run_execute
-from training.models import TrainingRun
+from training.models import LOCAL, TrainingRun
 from training.services import run_sweep
+from training.trials import trial_run
 
 logger = logging.getLogger(__name__)
 
+LONGEST_COUNTDOWN = 60.0  # seconds; for longer ones the sweep rings
 PUBLISH_SECONDS = 2  # a click must not wait for a broker that is away
 
 # One byte that the worker's parent process shares with the forked children: without a lock, so a signal handler can
@@ -37,6 +40,20 @@ def run_train(run_id: str) -> None:
     run_execute(run_id=UUID(run_id), should_pause=is_shutting_down)
 
 
+@shared_task(name="training.tasks.run_remote")  # type: ignore[untyped-decorator]
+def run_remote(run_id: str) -> None:
+    """A look at a training elsewhere. In the queue `io`, so that a training here does not keep it waiting."""
+    again_in = run_execute(run_id=UUID(run_id), should_pause=is_shutting_down)
+    if again_in is not None and again_in <= LONGEST_COUNTDOWN:
+        enqueue(UUID(run_id), countdown=again_in)
+
+
+@shared_task(name="training.tasks.try_speed", queue="train")  # type: ignore[untyped-decorator]
+def try_speed(base_model: str) -> None:
+    """On the trainer's queue: a trial beside a training would measure half a computer."""
+    trial_run(base_model=base_model)
+
+
 @shared_task(name="training.tasks.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> None:
     for run_id in run_sweep():
@@ -49,15 +66,23 @@ def sweep_at_start(**_: Any) -> None:
     _publish(sweep)
 
 
-def enqueue(run_id: UUID) -> bool:
+def enqueue(run_id: UUID, *, countdown: float = 0.0) -> bool:
     """Rings for a run; False if the broker is away, and then the sweep rings later. Call it after the commit."""
-    if not _publish(run_train, str(run_id)):
+    run = TrainingRun.objects.filter(pk=run_id)
+    here = run.values_list("provider", flat=True).first() == LOCAL
+    rung_at = timezone.now() + timedelta(seconds=countdown)
+    if not _publish(run_train if here else run_remote, str(run_id), countdown=countdown):
         return False
-    TrainingRun.objects.filter(pk=run_id).update(last_enqueued_at=timezone.now())
+    run.update(last_enqueued_at=rung_at)
     return True
 
 
-def _publish(task: Any, *arguments: str) -> bool:
+def enqueue_trial(base_model: str) -> bool:
+    """Rings for a trial; False if the broker is away."""
+    return _publish(try_speed, base_model)
+
+
+def _publish(task: Any, *arguments: str, countdown: float = 0.0) -> bool:
     options = {
         **(current_app.conf.broker_transport_options or {}),
         "socket_timeout": PUBLISH_SECONDS,
@@ -66,7 +91,7 @@ def _publish(task: Any, *arguments: str) -> bool:
     }
     try:
         with current_app.connection_for_write(connect_timeout=PUBLISH_SECONDS, transport_options=options) as connection:
-            task.apply_async(arguments, connection=connection, retry=False)
+            task.apply_async(arguments, connection=connection, retry=False, countdown=countdown or None)
     except OperationalError as error:
         logger.warning("The broker is away (%s); the sweep rings again.", error)
         return False

@@ -44,6 +44,15 @@ def version_publish(*, claim: Claim) -> PersonaModel:
     return version
 
 
+def version_publish_remote(*, claim: Claim, model: str, figures: dict[str, Any]) -> PersonaModel:
+    """Ends a run that a provider finished; its version is the model of that name there and has no files here."""
+    with transaction.atomic():
+        claim.write(
+            state=TrainingRun.State.READY, lease_until=None, finished_at=timezone.now(), seconds_left=None, error=""
+        )
+        return _version_create(claim.run, figures, connection_id=claim.run.connection_id, remote_model=model[:200])
+
+
 def _move(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     source.rename(target)
@@ -55,7 +64,7 @@ def _move(source: Path, target: Path) -> None:
             os.close(descriptor)
 
 
-def _version_create(run: TrainingRun, figures: dict[str, Any]) -> PersonaModel:
+def _version_create(run: TrainingRun, figures: dict[str, Any], **where: Any) -> PersonaModel:
     siblings = PersonaModel.objects.filter(persona=run.persona)
     number = (siblings.aggregate(Max("number"))["number__max"] or 0) + 1
     siblings.filter(is_current=True).update(is_current=False)
@@ -72,6 +81,7 @@ def _version_create(run: TrainingRun, figures: dict[str, Any]) -> PersonaModel:
         data_hash=run.data_hash,
         figures=figures,
         is_current=True,
+        **where,
     )
 
 

@@ -34,7 +34,7 @@ def no_broker(settings, monkeypatch):
     from training import tasks
 
     rung = []
-    monkeypatch.setattr(tasks, "_publish", lambda task, *arguments: rung.append((task.name, *arguments)) or True)
+    monkeypatch.setattr(tasks, "_publish", lambda task, *arguments, **_: rung.append((task.name, *arguments)) or True)
     return rung
 
 

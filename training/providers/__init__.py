@@ -2,5 +2,6 @@
 
 from training.providers.base import Provider
 from training.providers.local import LocalProvider
+from training.providers.remote import RemoteProvider
 
-PROVIDERS: dict[str, Provider] = {each.name: each for each in (LocalProvider(),)}
+PROVIDERS: dict[str, Provider] = {each.name: each for each in (LocalProvider(), RemoteProvider())}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 Event = dict[str, Any]  # a line of progress.jsonl, as docs/architecture.md describes it
+IN_FLIGHT = ("submitting", "unsure", "ask")  # stages of `remote` in which a job may exist whose id nobody knows yet
 
 
 class Wish(Enum):

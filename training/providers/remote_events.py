@@ -1,0 +1,85 @@
+"""A provider's events, checkpoints and statuses in the words of the engine's progress lines (docs/architecture.md)."""
+
+import math
+from collections.abc import Iterable, Iterator, Set
+from typing import Any
+
+from training.providers.base import Event
+
+# The run's states. A status that is not listed is kept raw and is not final.
+STATES = {"validating_files": "validating", "queued": "validating", "running": "training", "paused": "paused"}
+FINAL = {"succeeded", "failed", "cancelled"}
+MAX_MESSAGE = 2000
+
+
+def state_of(status: str, step: int, total_steps: int) -> str:
+    """The run's state for a provider's status; empty for an unknown one."""
+    if status == "running" and 0 < total_steps <= step:
+        return "evaluating"
+    return STATES.get(status, "")
+
+
+def new_events(rows: Iterable[dict[str, Any]], seen: Set[str]) -> list[dict[str, Any]]:
+    """What was not seen yet, each once, in the order of (created_at, id): servers differ in theirs."""
+    new = {str(row.get("id") or row): row for row in rows}
+    return sorted((row for key, row in new.items() if key not in seen), key=_order)
+
+
+def _order(row: dict[str, Any]) -> tuple[float, str]:
+    return (_number(row.get("created_at")) or 0.0, str(row.get("id") or row))
+
+
+def identity(row: dict[str, Any]) -> str:
+    """By which an event is known again; its whole text where it has no id."""
+    return str(row.get("id") or row)
+
+
+def lines(row: dict[str, Any]) -> Iterator[Event]:
+    """A provider's event as progress lines: none, one, or a step with its validation."""
+    at = _number(row.get("created_at")) or 0.0
+    data = row.get("data") if isinstance(row.get("data"), dict) else {}
+    if data and _number(data.get("step")) is not None:
+        yield from metric_lines(data, at)
+    elif message := str(row.get("message") or "")[:MAX_MESSAGE]:
+        yield {"event": "log", "at": at, "message": message, "level": str(row.get("level") or "info")}
+
+
+def metric_lines(data: dict[str, Any], at: float) -> Iterator[Event]:
+    """Metrics of a step. A figure over all validation rows is worth more than one over a batch of them."""
+    step = int(_number(data.get("step")) or 0)
+    total = int(_number(data.get("total_steps")) or 0)
+    loss, accuracy = _number(data.get("train_loss")), _number(data.get("train_mean_token_accuracy"))
+    if loss is not None:
+        yield _without_none(
+            {"event": "step", "at": at, "step": step, "total_steps": total, "loss": loss, "token_accuracy": accuracy}
+        )
+    for prefix, whole in (("full_valid", True), ("valid", False)):
+        loss = _number(data.get(f"{prefix}_loss"))
+        if loss is not None:
+            accuracy = _number(data.get(f"{prefix}_mean_token_accuracy"))
+            yield _without_none(
+                {"event": "validation", "at": at, "step": step, "loss": loss, "token_accuracy": accuracy, "full": whole}
+            )
+            return
+
+
+def checkpoint_line(row: dict[str, Any]) -> Event:
+    """`model` is the name under which a provider serves the checkpoint, or its id."""
+    step = int(_number(row.get("step_number")) or 0)
+    model = str(row.get("fine_tuned_model_checkpoint") or row.get("id") or "")
+    metrics = row.get("metrics") if isinstance(row.get("metrics"), dict) else {}
+    at = _number(row.get("created_at")) or 0.0
+    return {"event": "checkpoint", "at": at, "step": step, "model": model, "metrics": metrics}
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, also one that was written as text."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) and not isinstance(value, bool) else None
+
+
+def _without_none(event: Event) -> Event:
+    return {name: value for name, value in event.items() if value is not None}
