@@ -38,6 +38,8 @@ class Job:
     train: tuple[Row, ...]
     validation: tuple[Row, ...]
     format: RowFormat
+    memory_limit: int | None
+    """Bytes that the training may use, if the caller sets a limit of its own."""
     data_hash: str
     """Of all that decides the result: base model, recipe, seed, rows. A checkpoint of another hash is not used."""
 
@@ -66,8 +68,15 @@ def read_job(folder: Path) -> Job:
         train=tuple(train),
         validation=tuple(validation),
         format=formats.pop(),
+        memory_limit=_memory_limit(settings.get("memory_limit_bytes")),
         data_hash=_hash([settings["base_model"], repr(recipe), seed, train, validation]),
     )
+
+
+def _memory_limit(value: Any) -> int | None:
+    if value is None or (isinstance(value, int) and value > 0):
+        return value
+    raise BadInput(f"memory_limit_bytes in job.json must be a whole number above 0, not {value!r}.")
 
 
 def _hash(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ TYPICAL_ROW_TOKENS = 256
 """A note, a question and an answer; 150 answers of a test persona have rows of up to 240 tokens."""
 _ANSWER_SHARE = 0.25
 # Limits of engine.session and engine.trainer.
-_LONG_ROW, _PART_TOKENS, _PARTS = 512, 1024, 2
+_LONG_ROW, _PART_TOKENS, _MOST_PARTS = 512, 1024, 4
 
 
 class UnknownShape(ValueError):
@@ -101,12 +102,18 @@ def training_bytes(
     recipe = recipe or Recipe()
     width = 4 if dtype == "float32" else 2
     longest = min(row_tokens, recipe.max_tokens)
-    at_once = min(recipe.batch_rows * longest, _PARTS * max(_PART_TOKENS, longest))
+    at_once = min(recipe.batch_rows * longest, _parts() * max(_PART_TOKENS, longest))
     adapter = shape.adapter_parameters(recipe.rank, recipe.first_layer) * _ADAPTER_BYTES
     layers = max(1, shape.layers - recipe.first_layer)
     kept = _KEPT * layers * at_once * _layer_bytes(shape, longest, width)
     logits = at_once * _ANSWER_SHARE * shape.vocabulary * _LOGIT_BYTES
     return int(_RUNTIME_BYTES + shape.parameters * width + adapter + kept + logits)
+
+
+def _parts() -> int:
+    """Parts of a batch that are in work at once: one for each core, as in engine.session."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _MOST_PARTS)
 
 
 def _layer_bytes(shape: Shape, longest: int, width: int) -> float:
