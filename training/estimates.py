@@ -1,71 +1,184 @@
-"""How large a training is and how long it takes: told before it begins, and while it runs."""
+"""How large a training is, how long it takes and what it costs: told before it begins, and while it runs."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from statistics import median
-from typing import cast
+from typing import Any
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from questionnaires.dataset import Item, Recipe, Row, build, renderer
-from training.models import PersonaModel
+from engine.base_models import DEFAULT_MODEL
+from questionnaires.dataset import Item
+from training.choices import Choice
+from training.local_models import gigabytes, local_model
+from training.models import PersonaModel, SpeedTrial
+from training.row_files import RowFiles, row_files
+from training.token_counts import count_tokens
 
 TOKENS_PER_SECOND = 450.0  # SmolLM2-135M with LoRA on two cores with AMX
-PASSES = {"quick": 1, "thorough": 3}  # epochs at most; the engine stops early when it no longer helps
+MEASURED_PARAMETERS = 135e6
 OVERHEAD_SECONDS = 15.0  # loading, checking and publishing
-CHARACTERS_PER_TOKEN, CHARACTERS_PER_TOKEN_OTHERWISE = 4.0, 1.6  # SmolLM2's tokenizer: ASCII; other alphabets
 EARLIER_RUNS = 3
+EARLY_END = 0.5  # of several passes: a training here stops when another one no longer helps
+UNMEASURED = (0.85, 2.0)  # times what is reckoned from another computer's speed
+ANOTHER_SIZE = (0.5, 3.0)  # and from another model's
+MEASURED = (0.85, 1.3)
+# Money: an exact count still lacks what the provider adds to each example; an estimate is good to a fifth.
+EXACT_COUNT, ESTIMATED_COUNT = (1.0, 1.05), (0.8, 1.25)
+CENT = 0.01
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a recipe would do with the answers of now."""
+    """What a choice would do with the answers of now. `tokens` are those of all passes, at most.
+
+    `seconds` and `money` (US dollars) are ranges, None where nobody knows.
+    """
 
     recipe: str
     rows: int
-    tokens: int  # of all passes, give or take a fifth
-    duration: str  # in words, as a range
+    kept_aside: int  # rows of answers that are never learned, to measure it by
+    tokens: int
+    exact: bool
+    epochs: int
+    seconds: tuple[float, float] | None = None
+    measured: bool = False  # the seconds rest on this computer
+    memory_bytes: int | None = None  # at most, of this computer's
+    money: tuple[float, float] | None = None
+    prices_of: date | None = None
+
+    @property
+    def sent(self) -> int:
+        """Rows of both files: so many a provider gets."""
+        return self.rows + self.kept_aside
 
     @property
     def tokens_in_words(self) -> str:
-        """Two figures are as many as the estimate is good for."""
-        digits = 2 - len(str(self.tokens))
-        return number_format(round(self.tokens, min(0, digits)), force_grouping=True)
+        """Exact, or with two figures: as many as an estimate is good for."""
+        digits = 0 if self.exact else min(0, 2 - len(str(self.tokens)))
+        return number_format(round(self.tokens, digits), force_grouping=True)
+
+    @property
+    def duration(self) -> str:
+        return range_in_words(*self.seconds) if self.seconds else ""
+
+    @property
+    def money_in_words(self) -> str:
+        return money_range(*self.money) if self.money else ""
+
+    @property
+    def memory_in_words(self) -> str:
+        return gigabytes(self.memory_bytes) if self.memory_bytes else ""
+
+    def as_json(self) -> dict[str, Any]:
+        """What a run keeps of it: what was foretold and agreed to."""
+        kept: dict[str, Any] = {"tokens": self.tokens, "exact": self.exact, "epochs": self.epochs, "rows": self.rows}
+        if self.money:
+            kept |= {"money": [round(amount, 6) for amount in self.money], "currency": "USD"}
+            kept |= {"prices_of": self.prices_of.isoformat() if self.prices_of else ""}
+        if self.seconds:
+            kept["seconds"] = [round(value, 1) for value in self.seconds]
+        return kept
 
 
-def plan(*, items: list[Item], recipe: str, persona_name: str, base_model: str, format: str) -> Plan:
-    rows = build(items, renderer=renderer(format), name=persona_name, recipe=cast(Recipe, recipe), seed=0).training
-    tokens = PASSES[recipe] * sum(map(token_estimate, rows))
-    measured = measured_speed(base_model)
-    seconds = OVERHEAD_SECONDS + tokens / (measured or TOKENS_PER_SECOND)
-    low = 0.85 if PASSES[recipe] == 1 else 0.5  # several passes may end early
-    return Plan(recipe, len(rows), tokens, duration_range(seconds, low, 1.3 if measured else 2.0))
+def plan(*, items: Sequence[Item], persona_name: str, choice: Choice) -> Plan:
+    """What the choice comes to."""
+    files = row_files(items, name=persona_name, format=choice.format, recipe=choice.recipe, seed=choice.seed)
+    return plan_of_files(files, choice)
 
 
-def token_estimate(row: Row) -> int:
-    """Tokens of a row, give or take a fifth; the exact count needs the base model's tokenizer."""
-    texts = [message["content"] for message in row["messages"]] if "messages" in row else list(row.values())
-    characters = sum(map(len, texts))
-    plain = sum((text.isascii() and len(text)) or sum(c.isascii() for c in text) for text in texts)
-    return round(plain / CHARACTERS_PER_TOKEN + (characters - plain) / CHARACTERS_PER_TOKEN_OTHERWISE)
+def plan_of_files(files: RowFiles, choice: Choice) -> Plan:
+    counted = count_tokens(files, choice)
+    tokens = counted.tokens * choice.epochs
+    common: dict[str, Any] = {
+        "recipe": choice.recipe,
+        "rows": len(files.training_rows),
+        "kept_aside": len(files.validation_rows),
+        "tokens": tokens,
+        "exact": counted.exact,
+        "epochs": choice.epochs,
+    }
+    if choice.preset:
+        return Plan(**common, money=_money(tokens, counted.exact, choice), prices_of=choice.preset.prices_of)
+    speed = measured_speed(choice.base_model)
+    return Plan(
+        **common,
+        seconds=_seconds(tokens, speed, choice),
+        measured=speed is not None,
+        memory_bytes=_memory(choice.base_model),
+    )
+
+
+def _seconds(tokens: int, speed: float | None, choice: Choice) -> tuple[float, float] | None:
+    """From the shortest to the longest; None for a model of unknown size that was never tried here."""
+    low, high = MEASURED
+    if speed is None:
+        parameters = local_model(choice.base_model).entry.parameters
+        if not parameters:
+            return None
+        speed = TOKENS_PER_SECOND * MEASURED_PARAMETERS / parameters
+        low, high = UNMEASURED if choice.base_model == DEFAULT_MODEL else ANOTHER_SIZE
+    seconds = OVERHEAD_SECONDS + tokens / speed
+    return seconds * (min(low, EARLY_END) if choice.epochs > 1 else low), seconds * high
+
+
+def _memory(base_model: str) -> int | None:
+    """As the last trial measured it, else as the engine reckons it from the model's shape."""
+    trial = last_trial(base_model)
+    return trial.peak_memory_bytes if trial else local_model(base_model).memory_bytes
+
+
+def _money(tokens: int, exact: bool, choice: Choice) -> tuple[float, float] | None:
+    offer = choice.preset.offer(choice.base_model) if choice.preset else None
+    if offer is None or offer.train is None:
+        return None
+    price = tokens * offer.train / 1e6
+    low, high = EXACT_COUNT if exact else ESTIMATED_COUNT
+    return price * low, price * high
+
+
+def last_trial(base_model: str) -> SpeedTrial | None:
+    """The newest try of a base model on this computer."""
+    return SpeedTrial.objects.filter(base_model=base_model).first()
 
 
 def measured_speed(base_model: str) -> float | None:
-    """Tokens a second of the last trainings of this base model on this computer; None before the first."""
-    versions = PersonaModel.objects.filter(base_model=base_model).order_by("-created_at")[:EARLIER_RUNS]
-    speeds = [version.figures.get("tokens_per_second") for version in versions]
+    """Tokens a second on this computer, of the last trainings of this base model or else of its trial."""
+    versions = PersonaModel.objects.filter(base_model=base_model, connection=None).order_by("-created_at")
+    speeds = [version.figures.get("tokens_per_second") for version in versions[:EARLIER_RUNS]]
     known = [speed for speed in speeds if isinstance(speed, int | float) and speed > 0]
-    return median(known) if known else None
+    if known:
+        return median(known)
+    trial = last_trial(base_model)
+    return trial.tokens_per_second if trial and trial.tokens_per_second > 0 else None
 
 
 def duration_range(seconds: float, low: float = 0.9, high: float = 1.15) -> str:
     """As in "18 to 22 s" or "2 to 3 min": from `low` to `high` times the seconds."""
-    if seconds * high < 100:
-        first, last = max(1, math.floor(seconds * low)), max(2, math.ceil(seconds * high))
+    return range_in_words(seconds * low, seconds * high)
+
+
+def range_in_words(least: float, most: float) -> str:
+    """Seconds as in "18 to 22 s", "2 to 3 min" or "3 to 5 h"."""
+    if most < 100:
+        first, last = max(1, math.floor(least)), max(2, math.ceil(most))
         return _("%(first)d to %(last)d s") % {"first": first, "last": last}
-    first, last = max(1, math.floor(seconds * low / 60)), math.ceil(seconds * high / 60)
+    if most >= 7200:
+        first, last = max(1, math.floor(least / 3600)), math.ceil(most / 3600)
+        return _("%(first)d to %(last)d h") % {"first": first, "last": last}
+    first, last = max(1, math.floor(least / 60)), math.ceil(most / 60)
     if first == last:
         return ngettext("about %(n)d min", "about %(n)d min", last) % {"n": last}
     return _("%(first)d to %(last)d min") % {"first": first, "last": last}
+
+
+def money_range(least: float, most: float) -> str:
+    """US dollars, as in "0.12 to 0.16 USD"; both ends rounded away from each other, so that the price lies between."""
+    if most < CENT:
+        return _("less than %(cent)s USD") % {"cent": number_format(CENT, 2)}
+    low, high = math.floor(least / CENT) * CENT, math.ceil(most / CENT) * CENT
+    return _("%(first)s to %(last)s USD") % {"first": number_format(low, 2), "last": number_format(high, 2)}

@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from training import connection_views, views
+from training import connection_views, start_views, views
 
 urlpatterns = [
-    path("p/<uuid:persona_id>/train/", views.train, name="train"),
-    path("p/<uuid:persona_id>/train/start/", views.run_start, name="run_start"),
+    path("p/<uuid:persona_id>/train/", start_views.train, name="train"),
+    path("p/<uuid:persona_id>/train/start/", start_views.run_start, name="run_start"),
+    path("p/<uuid:persona_id>/train/trial/", start_views.speed_trial, name="speed_trial"),
+    path("p/<uuid:persona_id>/train/consent/", start_views.consent, name="consent"),
+    path("p/<uuid:persona_id>/train/consent/<str:name>", start_views.consent_file, name="consent_file"),
     path("p/<uuid:persona_id>/train/<uuid:run_id>/", views.run, name="run"),
     path("p/<uuid:persona_id>/train/<uuid:run_id>/events/", views.run_events, name="run_events"),
     path("p/<uuid:persona_id>/train/<uuid:run_id>/cancel/", views.run_cancel, name="run_cancel"),

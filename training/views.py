@@ -1,10 +1,8 @@
 """Pages of the training room: start, watch, versions."""
 
 import uuid
-from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,16 +11,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from questionnaires.models import Persona
-from questionnaires.services import Refused, dataset_build
-from questionnaires.views import persona_or_404
+from questionnaires.services import Refused
 from training import services, tasks, versions
-from training.estimates import plan
 from training.models import PersonaModel, TrainingRun
 from training.watching import points_after, watch_context
 
 EVENTS_A_POLL = 2000
-UNFINISHED_SHOWN = 5
 
 
 def run_or_404(request: HttpRequest, persona_id: uuid.UUID, run_id: uuid.UUID) -> TrainingRun:
@@ -35,49 +29,6 @@ def version_or_404(request: HttpRequest, persona_id: uuid.UUID, version_id: uuid
     rows = PersonaModel.objects.for_owner(request.user).select_related("persona", "run")
     version: PersonaModel = get_object_or_404(rows, pk=version_id, persona=persona_id)
     return version
-
-
-@never_cache
-@require_GET
-def train(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
-    """What a training would do, and the versions that there are."""
-    return _train_page(request, persona_or_404(request, persona_id))
-
-
-def _train_page(request: HttpRequest, persona: Persona, fault: str = "", status: int = 200) -> HttpResponse:
-    items = dataset_build(persona=persona)
-    runs = TrainingRun.objects.for_owner(request.user).filter(persona=persona)
-    plan_of = partial(
-        plan, items=items, persona_name=persona.name, base_model=settings.BASE_MODEL, format=services.DEFAULT_FORMAT
-    )
-    context = {
-        "room": "train",
-        "persona": persona,
-        "items": items,
-        "fault": fault,
-        "obstacles": services.obstacles(items),
-        "plans": [plan_of(recipe=recipe) for recipe in services.RECIPES],
-        "active": services.run_active(persona=persona),
-        "base_model": settings.BASE_MODEL,
-        "versions": PersonaModel.objects.for_owner(request.user).filter(persona=persona).select_related("run"),
-        "unfinished": runs.filter(state__in=["failed", "cancelled"])[:UNFINISHED_SHOWN],
-    }
-    return render(request, "training/train.html", context, status=status)
-
-
-@require_POST
-def run_start(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
-    """Queues a training and shows it; a second click shows the same one."""
-    persona = persona_or_404(request, persona_id)
-    try:
-        run, made = services.run_create(
-            persona=persona, recipe=request.POST.get("recipe", "quick"), format=request.POST.get("format") or None
-        )
-    except Refused as refused:
-        return _train_page(request, persona, str(refused), refused.status)
-    if made:
-        tasks.enqueue(run.pk)
-    return redirect("run", persona.pk, run.pk)
 
 
 @never_cache
