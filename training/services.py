@@ -287,6 +287,8 @@ def _due(now: datetime) -> list[UUID]:
 
 def run_wake(*, connection: Connection, job_id: str) -> list[UUID]:
     """Runs that a provider's call may be about: that job, or one whose answer was lost. They are looked at now."""
+    if not job_id:
+        return []
     active = TrainingRun.objects.filter(connection=connection, state__in=TrainingRun.ACTIVE)
     about = active.filter(Q(remote_id=job_id) | Q(remote_id="", state=State.UNSURE))
     found = list(about.values_list("pk", flat=True))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from training import connection_views, start_views, views
+from training import connection_views, start_views, views, webhooks
 
 urlpatterns = [
     path("p/<uuid:persona_id>/train/", start_views.train, name="train"),
@@ -23,4 +23,5 @@ urlpatterns = [
     path("connections/<uuid:connection_id>/", connection_views.connection_edit, name="connection"),
     path("connections/<uuid:connection_id>/test/", connection_views.connection_test, name="connection_test"),
     path("connections/<uuid:connection_id>/delete/", connection_views.connection_delete, name="connection_delete"),
+    path("webhooks/<uuid:connection_id>/", webhooks.webhook, name="webhook"),
 ]
