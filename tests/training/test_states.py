@@ -14,7 +14,7 @@ from training.execution import run_execute, run_record
 from training.leases import run_claim
 from training.models import PersonaModel, RunEvent, TrainingRun
 from training.providers.base import Update
-from training.services import run_cancel, run_create, run_retry, run_sweep
+from training.services import run_cancel, run_create, run_pause, run_resume, run_retry, run_sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -219,3 +219,70 @@ def test_retry_waits_for_another_active_run(run, fake, author):
     run_create(persona=author, recipe="quick")
     with pytest.raises(Refused, match="Another training"):
         run_retry(run=run)
+
+
+def test_pause_rests_with_the_checkpoint_and_resume_goes_on(run, fake, author):
+    fake(steps=500)
+
+    def pause() -> bool:
+        if RunEvent.objects.filter(run=run, kind="step").count() > 2 and not run.pause_requested:
+            run_pause(run=run)
+        return False
+
+    work(run, should_pause=pause)
+    assert (run.state, run.failures, run.lease_until, run.is_active) == ("paused", 0, None, True)
+    assert (run.folder / "checkpoints" / "step").exists()
+    assert run_sweep() == []
+    assert work(run).state == "paused"  # a late message
+    assert run_create(persona=author, recipe="quick") == (run, False)
+    stopped_at = run.step
+    run_resume(run=run)
+    assert (run.state, run_sweep()) == ("queued", [run.pk])
+    fake(steps=stopped_at + 3)
+    assert work(run).state == "ready"
+    assert run.version.figures["first_step"] == stopped_at + 1
+
+
+def test_a_queued_run_is_paused_and_resumed_at_once(run, fake):
+    run_pause(run=run)
+    assert (run.state, run_sweep(), work(run).state) == ("paused", [], "paused")
+    with pytest.raises(Refused, match="not under way"):
+        run_pause(run=run)
+    run_resume(run=run)
+    assert work(run).state == "ready"
+    for refuse in (run_pause, run_resume):
+        with pytest.raises(Refused):
+            refuse(run=run)
+
+
+def test_a_paused_run_can_be_cancelled(run):
+    run_pause(run=run)
+    run_cancel(run=run)
+    assert run.state == "cancelled"
+
+
+def test_a_pause_whose_worker_was_lost_rests(run):
+    run_claim(run_id=run.pk)
+    run_pause(run=run)
+    assert run.state == "queued"
+    expire(run)
+    assert run_sweep() == []
+    run.refresh_from_db()
+    assert (run.state, run.failures) == ("paused", 1)
+
+
+def test_a_pause_that_is_taken_back_before_it_took_effect_goes_on(run, fake):
+    claim = run_claim(run_id=run.pk)
+    run_pause(run=run)
+    run_resume(run=run)
+    assert (run.pause_requested, run.fence) == (False, claim.fence)
+
+
+def test_mended_settings_are_a_new_run(run, fake):
+    fake(at=2, exit=1)
+    work(run)
+    fake()
+    again = run_retry(run=run, overrides={"epochs": 2})
+    assert (again.pk != run.pk, again.overrides) == (True, {"epochs": 2})
+    work(again)
+    assert json.loads((again.folder / "job.json").read_text())["overrides"] == {"epochs": 2}
