@@ -1,11 +1,38 @@
-"""Sizes and durations in words."""
+"""Sizes, durations and prices, in words."""
+
+from dataclasses import replace
+from datetime import date
 
 import pytest
+from django.core.cache import cache
 
+from engine.base_models import DEFAULT_MODEL
 from questionnaires.services import dataset_build
-from training.estimates import Plan, duration_range, plan, token_estimate
+from training.choices import Choice
+from training.connections import Fields, connection_create
+from training.estimates import Plan, duration_range, money_range, plan, range_in_words
 from training.execution import run_execute
-from training.models import PersonaModel
+from training.models import PersonaModel, SpeedTrial
+from training.token_counts import token_estimate
+
+HERE = Choice(DEFAULT_MODEL)
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted_before():
+    cache.clear()
+
+
+@pytest.fixture
+def items(author):
+    return dataset_build(persona=author)
+
+
+@pytest.fixture
+def openai(owner):
+    fields = Fields("", "https://api.openai.com/v1", "sk-0123456789abcdef")
+    connection = connection_create(owner=owner, preset="openai", fields=fields)
+    return Choice("gpt-4.1-mini-2025-04-14", connection)
 
 
 @pytest.mark.parametrize(
@@ -16,15 +43,26 @@ def test_a_duration_is_a_range(seconds, words):
     assert duration_range(seconds) == words
 
 
-def test_one_minute_is_not_a_range():
+def test_one_minute_is_not_a_range_and_days_are_told_in_hours():
     assert duration_range(105, 1.0, 1.0) == "1 to 2 min"
     assert duration_range(120, 1.0, 1.0) == "about 2 min"
+    assert range_in_words(3000, 9000) == "1 to 3 h"
 
 
 @pytest.mark.parametrize(("tokens", "words"), [(20_620, "21,000"), (185_586, "190,000"), (7, "7"), (96, "96")])
-def test_tokens_are_told_with_two_figures(tokens, words, settings):
+def test_estimated_tokens_are_told_with_two_figures_and_counted_ones_with_all(tokens, words, settings):
     settings.USE_THOUSAND_SEPARATOR = True
-    assert Plan("quick", 1, tokens, "").tokens_in_words == words
+    told = Plan("quick", 1, 0, tokens, exact=False, epochs=1)
+    assert told.tokens_in_words == words
+    assert replace(told, exact=True).tokens_in_words == f"{tokens:,}"
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "words"),
+    [(0.333, 0.35, "0.33 to 0.35 USD"), (0.0001, 0.0002, "less than 0.01 USD"), (1.0, 1.051, "1.00 to 1.06 USD")],
+)
+def test_a_price_lies_between_what_is_told(least, most, words):
+    assert money_range(least, most) == words
 
 
 def test_other_alphabets_need_more_tokens_for_the_same_letters():
@@ -33,13 +71,68 @@ def test_other_alphabets_need_more_tokens_for_the_same_letters():
     assert token_estimate(cyrillic) == 50
 
 
-@pytest.mark.django_db
-def test_the_duration_follows_what_was_measured_on_this_computer(author, run, fake):
-    items = dataset_build(persona=author)
-    what = {"items": items, "recipe": "thorough", "persona_name": "Ada", "format": "chat", "base_model": run.base_model}
-    before = plan(**what)
+def test_the_duration_follows_what_was_measured_on_this_computer(author, items, run, fake):
+    choice = replace(HERE, recipe="thorough")
+    before = plan(items=items, persona_name="Ada", choice=choice)
     run_execute(run_id=run.pk)
     PersonaModel.objects.update(figures={"tokens_per_second": before.tokens / 600})
-    after = plan(**what)
-    assert (after.duration, after.tokens) == ("5 to 14 min", before.tokens)
-    assert before.duration.endswith(" s")
+    after = plan(items=items, persona_name="Ada", choice=choice)
+    assert (after.duration, after.tokens, after.measured) == ("5 to 14 min", before.tokens, True)
+    assert (before.duration[-2:], before.measured) == (" s", False)
+
+
+def test_a_trial_tells_time_and_memory_of_a_model_that_was_never_trained(items):
+    nobody_knows = Choice("somebody/some-model")
+    assert plan(items=items, persona_name="Ada", choice=nobody_knows).seconds is None
+    SpeedTrial.objects.create(
+        base_model="somebody/some-model", tokens_per_second=50.0, peak_memory_bytes=1_300_000_000, machine="x"
+    )
+    told = plan(items=items, persona_name="Ada", choice=nobody_knows)
+    assert told.measured
+    assert told.memory_in_words == "1.3 GB"
+    assert told.seconds[0] < 15 + told.tokens / 50 < told.seconds[1]
+
+
+def test_a_larger_model_takes_longer_until_it_is_measured(items):
+    small = plan(items=items, persona_name="Ada", choice=HERE)
+    large = plan(items=items, persona_name="Ada", choice=Choice("HuggingFaceTB/SmolLM2-1.7B-Instruct"))
+    assert large.seconds[1] > 2 * small.seconds[1]
+    assert large.memory_bytes > 2 * small.memory_bytes
+
+
+def test_the_price_is_tokens_times_passes_times_the_price_of_that_day(items, openai):
+    told = plan(items=items, persona_name="Ada", choice=openai)
+    assert told.exact
+    assert told.epochs == 3
+    assert told.money[0] == pytest.approx(told.tokens * 5.0 / 1e6)
+    assert told.money[0] < told.money[1] < 1.1 * told.money[0]
+    assert told.prices_of == date(2026, 11, 1)
+    assert told.as_json()["money"] == [round(amount, 6) for amount in told.money]
+    twice = plan(items=items, persona_name="Ada", choice=replace(openai, overrides={"epochs": 6}))
+    assert twice.tokens == 2 * told.tokens
+
+
+def test_a_price_that_nobody_knows_is_not_told(items, openai):
+    told = plan(items=items, persona_name="Ada", choice=replace(openai, base_model="gpt-of-tomorrow"))
+    assert (told.money, told.exact, told.money_in_words) == (None, False, "")
+    assert "money" not in told.as_json()
+
+
+def test_the_bundled_model_counts_with_its_own_tokenizer_where_it_is_ready(items, tmp_path, monkeypatch):
+    from training import token_counts
+
+    class Ten:
+        def count(self, rows):
+            return [10] * len(rows)
+
+    monkeypatch.setattr(token_counts, "folder_of", lambda _name: tmp_path)
+    monkeypatch.setattr(token_counts, "local_counter", lambda _folder, _longest: Ten())
+    told = plan(items=items, persona_name="Ada", choice=HERE)
+    assert (told.exact, told.tokens) == (True, 10 * told.rows)
+
+
+def test_a_folder_without_a_tokenizer_is_estimated(items, tmp_path, monkeypatch):
+    from training import token_counts
+
+    monkeypatch.setattr(token_counts, "folder_of", lambda _name: tmp_path)
+    assert not plan(items=items, persona_name="Ada", choice=HERE).exact
