@@ -155,11 +155,16 @@ def _number(
         faults[key] = _("%(field)s must be %(kind)s from %(least)s to %(most)s.") % {
             "field": field_label(key),
             "kind": kind,
-            "least": f"{least:g}" if least < 1e6 else least,
-            "most": f"{most:g}" if most < 1e6 else most,
+            "least": _figure(least),
+            "most": _figure(most),
         }
         return None
     return value
+
+
+def _figure(value: float) -> str:
+    """Written out: 0.000001 and not 1e-06."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def field_label(name: str) -> str:
