@@ -1,5 +1,6 @@
 """Pages of the data room: the data set as it stands, its findings, export and import."""
 
+import re
 import uuid
 from typing import Any
 
@@ -18,6 +19,7 @@ from questionnaires.dataset import RENDERERS, Item, split_items
 from questionnaires.dataset.chat_exports import PersonNeeded
 from questionnaires.dataset.exports import FORMATS, Context
 from questionnaires.dataset.records import ImportFailure
+from questionnaires.findings import finding_leave, finding_take_up, findings_get
 from questionnaires.importing import import_answers
 from questionnaires.models import Answer, Persona
 from questionnaires.services import Refused
@@ -39,6 +41,7 @@ def data_context(persona: Persona) -> dict[str, Any]:
     items = services.dataset_build(persona=persona)
     parts = split_items(items)
     slugs = dict(Answer.objects.filter(persona=persona).values_list("pk", "question__slug"))
+    found = findings_get(items=items, slugs={str(pk): slug for pk, slug in slugs.items()}, persona=persona)
     return {
         "room": "data",
         "persona": persona,
@@ -46,10 +49,25 @@ def data_context(persona: Persona) -> dict[str, Any]:
         "words": sum(len(item.answer.split()) for item in items),
         "training": len(parts.training),
         "validation": len(parts.validation),
-        "findings": services.findings_get(items=items, slugs={str(pk): slug for pk, slug in slugs.items()}),
+        "findings": [finding for finding in found if not finding.left],
+        "left": [finding for finding in found if finding.left],
         "previews": [(name, _preview(items, name, persona)) for name in RENDERERS],
         "others": [(name, FORMATS[name].extension) for name in FORMATS if name not in RENDERERS],
     }
+
+
+@require_POST
+def finding(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
+    """Leaves a finding as it is, or takes it up again."""
+    persona = persona_or_404(request, persona_id)
+    key = request.POST.get("key", "")
+    if not re.fullmatch(r"[0-9a-f]{64}", key):
+        raise Http404
+    if "again" in request.POST:
+        finding_take_up(persona=persona, key=key)
+    else:
+        finding_leave(persona=persona, key=key)
+    return redirect("data", persona.pk)
 
 
 def _preview(items: list[Item], file_format: str, persona: Persona) -> str:

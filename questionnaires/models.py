@@ -152,6 +152,19 @@ class AnswerRevision(Owned):
         return f"{self.answer_id} r{self.revision}"
 
 
+class LeftFinding(Owned):
+    """A finding of the data checks that the person looked at and left as it is."""
+
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="left_findings")
+    key = models.CharField(max_length=64)  # of questionnaires.findings.finding_key
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["persona", "key"], name="a_finding_left_once")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
 def localised(texts: dict[str, str]) -> str:
     """The text in the active language, or in English."""
     return texts.get((get_language() or "en")[:2]) or texts.get("en", "")

@@ -2,7 +2,6 @@
 
 import hashlib
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +10,6 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from questionnaires.dataset import Item, normalise
-from questionnaires.dataset.checks import check
-from questionnaires.dataset.findings import MESSAGES
 from questionnaires.models import Answer, AnswerRevision, Persona, Question, QuestionnaireItem, Topic, localised
 
 DEFAULT_QUESTIONNAIRE = "know-me-200"
@@ -228,42 +225,6 @@ def question_next(*, persona: Persona, progress: Progress) -> Question | None:
     places = {question.pk: place for place, question in enumerate(progress.order)}
     here = places.get(persona.current_question_id or 0, 0)
     return next((question for question in open_ones if places[question.pk] >= here), open_ones[0])
-
-
-@dataclass(frozen=True)
-class FindingView:
-    """A finding of the data checks, for a page: `slug` is the question to open, or empty."""
-
-    severity: str
-    label: str
-    message: str
-    slug: str
-
-
-def findings_get(*, items: list[Item], slugs: dict[str, str]) -> list[FindingView]:
-    """What the checks found, errors first. `slugs` maps the key of an answer to its question's slug."""
-    labels = {"error": _("must be mended"), "warning": _("look at it"), "advice": _("advice")}
-    found = sorted(check(items), key=lambda finding: list(labels).index(finding.severity))
-    views = [
-        FindingView(f.severity, labels[f.severity], _sentence(f.code, f.params), slugs.get(f.source, "")) for f in found
-    ]
-    silent = _silent_topics(items)
-    return [*views, FindingView("advice", labels["advice"], silent, "")] if silent else views
-
-
-def _sentence(code: str, params: Mapping[str, object]) -> str:
-    return _(MESSAGES[code]).format(**params)
-
-
-def _silent_topics(items: list[Item]) -> str:
-    """One sentence on all topics without answers, since a list of twenty would hide the rest; empty if none."""
-    heard = {item.topic for item in items}
-    silent = [str(topic) for topic in Topic.objects.all() if topic.slug not in heard]
-    if not silent:
-        return ""
-    if len(silent) == 1:
-        return _sentence("topic_without_answers", {"topic": silent[0]})
-    return _("There are no answers yet on: %(topics)s.") % {"topics": ", ".join(silent)}
 
 
 def dataset_build(*, persona: Persona) -> list[Item]:

@@ -17,6 +17,7 @@ urlpatterns = [
     path("p/<uuid:persona_id>/answers/<slug:slug>/", views.answer, name="answer"),
     path("p/<uuid:persona_id>/data/", data_views.data, name="data"),
     path("p/<uuid:persona_id>/data/export/<slug:file_format>/", data_views.export, name="export"),
+    path("p/<uuid:persona_id>/data/finding/", data_views.finding, name="finding"),
     path("p/<uuid:persona_id>/data/map/", data_views.coverage, name="coverage"),
     path("p/<uuid:persona_id>/data/card/", data_views.card, name="card"),
     path("p/<uuid:persona_id>/data/import/", data_views.import_upload, name="import"),

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 
 from questionnaires.dataset import RENDERERS, Item
 from questionnaires.models import Persona
-from questionnaires.services import Refused, dataset_build, findings_get
+from questionnaires.findings import findings_get
+from questionnaires.services import Refused, dataset_build
 from training.connections import host_of, preset_of
 from training.execution import MAX_FAILURES
 from training.jobs import may_have_remote_job

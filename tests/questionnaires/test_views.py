@@ -170,3 +170,27 @@ def test_the_data_card_counts(visitor, persona, asked):
     assert "typed (1)" in text
     assert "- Your own questions: 1" in text
     assert "invented" not in text
+
+
+def test_a_finding_that_is_left_moves_aside_until_its_answer_changes(visitor, persona, asked):
+    put(visitor, persona, asked, text="Cars, cars.")
+    address = reverse("data", args=[persona.pk])
+    short = next(f for f in visitor.get(address).context["findings"] if f.slug)
+    visitor.post(reverse("finding", args=[persona.pk]), {"key": short.key})
+    page = visitor.get(address)
+    assert short.key not in {f.key for f in page.context["findings"]}
+    assert [f.key for f in page.context["left"]] == [short.key]
+    visitor.post(reverse("finding", args=[persona.pk]), {"key": short.key, "again": "1"})
+    assert short.key in {f.key for f in visitor.get(address).context["findings"]}
+    visitor.post(reverse("finding", args=[persona.pk]), {"key": short.key})
+    put(visitor, persona, asked, text="Cars, cars, cars.", revision=1, operation="b")
+    assert any(f.slug for f in visitor.get(address).context["findings"])
+
+
+def test_an_error_cannot_be_left(visitor, persona, asked):
+    put(visitor, persona, asked)
+    address = reverse("data", args=[persona.pk])
+    error = next(f for f in visitor.get(address).context["findings"] if f.severity == "error")
+    visitor.post(reverse("finding", args=[persona.pk]), {"key": error.key})
+    assert error.key in {f.key for f in visitor.get(address).context["findings"]}
+    assert visitor.post(reverse("finding", args=[persona.pk]), {"key": "x"}).status_code == 404
