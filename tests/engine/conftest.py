@@ -33,13 +33,11 @@ def _save_byte_tokenizer(folder: Path) -> int:
     return len(letters) + 2
 
 
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a llama of two layers, a vocabulary of bytes and random weights."""
+def save_tiny_model(folder: Path) -> Path:
+    """Fills the folder with a llama of two layers, a vocabulary of bytes and random weights."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    folder = tmp_path_factory.mktemp("models") / "tiny"
     vocabulary = _save_byte_tokenizer(folder)
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -57,6 +55,12 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """See save_tiny_model."""
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="session")
