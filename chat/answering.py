@@ -20,7 +20,10 @@ from chat import client
 from chat.grounding import Grounding, Kind, Told, ground
 from questionnaires.dataset import Messages, Note, Renderer, Turn, renderer
 from questionnaires.models import Persona
+from questionnaires.services import Refused
+from training.connections import endpoint_of, preset_of
 from training.models import PersonaModel
+from training.versions import is_remote
 
 MAX_TOKENS = 160
 TEMPERATURES = (0.0, 0.7)  # greedy; once more, less strictly, if the first try was unfit to show
@@ -30,11 +33,12 @@ LOOP_WORDS, LOOP_TIMES = 8, 3  # so many words the same, so many times: the mode
 
 @dataclass(frozen=True)
 class Speaker:
-    """Who answers: the engine's name of the model, and how it was taught to be asked."""
+    """Who answers: the server's name of the model, how it was taught to be asked, and where it is (None: here)."""
 
     model: str
     renderer: Renderer
     name: str
+    elsewhere: client.Elsewhere | None = None
 
     def prompt(self, text: str, notes: Sequence[Note], turns: Sequence[Turn] = ()) -> str | Messages:
         return self.renderer.prompt(text, name=self.name, notes=notes, turns=turns)
@@ -68,10 +72,30 @@ Event = str | Again | Reply
 
 
 def speaker_get(*, persona: Persona, version: PersonaModel | None) -> Speaker:
-    """The version, or the bare base model with the persona's name."""
+    """The version, or the bare base model with the persona's name. EngineError if its provider cannot be asked."""
     if version is None:
         return _bare(persona.name)
+    if is_remote(version):
+        return _remote(version)
     return Speaker(str(version.pk), renderer(version.format), version.spoken_name)
+
+
+def _remote(version: PersonaModel) -> Speaker:
+    """The key is unsealed here, for one reply."""
+    connection = version.connection
+    if connection is None:
+        raise client.ProviderFailed(_("The connection that serves this version was deleted. Choose another version."))
+    model = version.deployment or version.remote_model
+    if not model or (preset_of(connection).deployment and not version.deployment):
+        raise client.ProviderFailed(
+            _("“%(name)s” has to deploy this model first. Then enter the deployment's name on the version's page.")
+            % {"name": connection.name}
+        )
+    try:
+        elsewhere = client.Elsewhere(endpoint_of(connection), connection.name)
+    except Refused as refused:
+        raise client.ProviderFailed(str(refused)) from refused
+    return Speaker(model, renderer(version.format), version.spoken_name, elsewhere)
 
 
 def _bare(name: str) -> Speaker:
@@ -91,7 +115,7 @@ async def answer(*, speaker: Speaker, told: Sequence[Told], asked: Asked) -> Asy
     if grounding.kind is Kind.UNKNOWN:
         yield Reply("", grounding, clock.figures(grounding))
         return
-    if grounding.kind is Kind.SMALL_TALK:
+    if grounding.kind is Kind.SMALL_TALK and speaker.elsewhere is None:
         speaker = _bare(speaker.name)  # tuned on answers about oneself, a small model has no word for "thank you"
     prompt = speaker.prompt(asked.text, grounding.notes, asked.turns)
     for temperature in TEMPERATURES:
@@ -113,7 +137,12 @@ async def _decode(
     speaker: Speaker, prompt: str | Messages, temperature: float, clock: _Clock
 ) -> AsyncGenerator[str, None]:
     stream = client.stream_reply(
-        model=speaker.model, prompt=prompt, stop=speaker.renderer.stop, temperature=temperature, max_tokens=MAX_TOKENS
+        model=speaker.model,
+        prompt=prompt,
+        stop=speaker.renderer.stop,
+        temperature=temperature,
+        max_tokens=MAX_TOKENS,
+        elsewhere=speaker.elsewhere,
     )
     async with aclosing(stream) as pieces:
         async for piece in pieces:

@@ -1,7 +1,9 @@
-"""The model server, spoken to through openai's SDK. The only file that imports it.
+"""The model server, or the provider that serves a version, spoken to through openai's SDK. The only file that imports
+it in this app.
 
 The address and the key are explicit: a stray OPENAI_BASE_URL, OPENAI_API_KEY or HTTP_PROXY must not send a person's
-words elsewhere. Nothing is retried here, because a stream cannot be, and no redirect is followed.
+words elsewhere. Nothing is retried here, because a stream cannot be, and no redirect is followed. A provider gets its
+own key and nobody else's; ranking is always done by the local server.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from django.utils.translation import gettext as _
 from openai import AsyncOpenAI
 
 from questionnaires.dataset import Messages
+from training.providers.addresses import AddressRefused, AsyncGuardedTransport
+from training.providers.base import Endpoint
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionMessageParam
@@ -60,6 +64,18 @@ class EngineBroken(EngineError):
     """It failed, or its answer is not what the contract says."""
 
 
+class ProviderFailed(EngineError):
+    """A provider elsewhere gave no answer."""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A provider that serves a version: where it is, with the key, and what the person calls it."""
+
+    endpoint: Endpoint
+    name: str
+
+
 @dataclass(frozen=True)
 class Finish:
     """The end of a stream: OpenAI's finish reason, and the number of tokens that came."""
@@ -95,11 +111,18 @@ class Ranked:
 
 
 async def stream_reply(
-    *, model: str, prompt: str | Messages, stop: Sequence[str], temperature: float, max_tokens: int
+    *,
+    model: str,
+    prompt: str | Messages,
+    stop: Sequence[str],
+    temperature: float,
+    max_tokens: int,
+    elsewhere: Elsewhere | None = None,
 ) -> AsyncGenerator[str | Finish, None]:
     """The reply in pieces, then a `Finish`. Messages go to /v1/chat/completions, a string to /v1/completions.
 
-    Closing the iterator closes the connection, at which the server stops generating. Raises EngineError.
+    `elsewhere` serves the model; None: the local server does. Closing the iterator closes the connection, at which the
+    server stops generating. Raises EngineError.
     """
     wanted: dict[str, Any] = {
         "model": model,
@@ -109,19 +132,19 @@ async def stream_reply(
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    with _sentences():
-        async with _client() as client:
+    with _sentences(elsewhere):
+        async with _client(elsewhere) as client:
             if isinstance(prompt, str):
                 stream = await client.completions.create(prompt=prompt, **wanted)
             else:
                 messages = cast("list[ChatCompletionMessageParam]", prompt)
                 stream = await client.chat.completions.create(messages=messages, **wanted)
             async with stream:
-                async for piece in _pieces(stream):
+                async for piece in _pieces(stream, elsewhere):
                     yield piece
 
 
-async def _pieces(stream: AsyncIterator[Any]) -> AsyncIterator[str | Finish]:
+async def _pieces(stream: AsyncIterator[Any], elsewhere: Elsewhere | None) -> AsyncIterator[str | Finish]:
     reason, counted, reported = "", 0, 0
     async for chunk in stream:
         if chunk.usage:
@@ -132,6 +155,8 @@ async def _pieces(stream: AsyncIterator[Any]) -> AsyncIterator[str | Finish]:
             if text:
                 counted += 1
                 yield text
+    if not reason and elsewhere is not None:
+        raise ProviderFailed(_("“%(name)s” broke off in the middle of the reply.") % {"name": elsewhere.name})
     if not reason:
         raise EngineBroken(_("The model server broke off in the middle of the reply."))
     yield Finish(reason, reported or counted)
@@ -175,11 +200,18 @@ def is_up(url: str) -> bool:
         return False
 
 
-def _client() -> AsyncOpenAI:
+def _client(elsewhere: Elsewhere | None = None) -> AsyncOpenAI:
     timeout = httpx2.Timeout(FIRST_BYTE_SECONDS, connect=CONNECT_SECONDS)
-    http = httpx2.AsyncClient(verify=_tls(), trust_env=False, follow_redirects=False, timeout=timeout)
+    if elsewhere is None:
+        base_url, key = settings.ENGINE_URL + "/v1", "local"
+        http = httpx2.AsyncClient(verify=_tls(), trust_env=False, follow_redirects=False, timeout=timeout)
+    else:
+        base_url, key = elsewhere.endpoint.base_url, elsewhere.endpoint.key or "none"
+        guard = AsyncGuardedTransport(base_url)
+        http = httpx2.AsyncClient(transport=guard, trust_env=False, follow_redirects=False, timeout=timeout)
+    headers = {"Authorization": f"Bearer {key}"}  # explicit: OPENAI_CUSTOM_HEADERS must not replace it
     return AsyncOpenAI(
-        base_url=settings.ENGINE_URL + "/v1", api_key="local", max_retries=0, timeout=timeout, http_client=http
+        base_url=base_url, api_key=key, max_retries=0, timeout=timeout, http_client=http, default_headers=headers
     )
 
 
@@ -190,20 +222,21 @@ def _tls() -> ssl.SSLContext:
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
+def _sentences(elsewhere: Elsewhere | None = None) -> Iterator[None]:
     """The SDK's errors become ours. The SDK wraps no error of a stream under way.
 
     The log gets kind, status and code: a server's message may repeat the person's words.
     """
     try:
         yield
-    except (openai.APIError, httpx2.HTTPError) as error:
+    except (openai.APIError, httpx2.HTTPError, AddressRefused) as error:
         status, code = getattr(error, "status_code", None), getattr(error, "code", None)
-        logger.warning("model server: %s, status %s, code %s", type(error).__name__, status, code)
-        raise _translated(error) from error
+        who = "model server" if elsewhere is None else "provider"
+        logger.warning("%s: %s, status %s, code %s", who, type(error).__name__, status, code)
+        raise (_translated(error) if elsewhere is None else _of_provider(error, elsewhere.name)) from error
 
 
-def _translated(error: openai.APIError | httpx2.HTTPError) -> EngineError:
+def _translated(error: Exception) -> EngineError:
     match error:
         case openai.APITimeoutError() | httpx2.TimeoutException():
             return EngineTimeout(_("The model server did not answer in time. The computer may be busy; try again."))
@@ -217,3 +250,27 @@ def _translated(error: openai.APIError | httpx2.HTTPError) -> EngineError:
             return RequestRejected(_("The model server refused the question. It may be too long; make it shorter."))
         case _:
             return EngineBroken(_("The model server failed while it answered. Try again; its log says more."))
+
+
+def _of_provider(error: Exception, name: str) -> ProviderFailed:
+    """What a provider's failure means, and what the person can do; `name` is the connection's."""
+    if refused := next((each for each in (error, error.__cause__) if isinstance(each, AddressRefused)), None):
+        return ProviderFailed(str(refused))
+    match error:
+        case openai.AuthenticationError():
+            sentence = _("“%(name)s” refused the key. Open the connection and enter the key again.")
+        case openai.PermissionDeniedError():
+            sentence = _("“%(name)s” does not let this key use the model. Its pages say what the account may do.")
+        case openai.NotFoundError():
+            sentence = _("“%(name)s” does not serve this model. It may have to be deployed: see the version's page.")
+        case openai.RateLimitError():
+            sentence = _("“%(name)s” takes no more requests now, or its credit is used up. Try again later.")
+        case openai.BadRequestError() | openai.UnprocessableEntityError():
+            sentence = _("“%(name)s” refused the question. It may be too long; make it shorter.")
+        case openai.APITimeoutError() | httpx2.TimeoutException():
+            sentence = _("“%(name)s” did not answer in time. Try again later, or choose another version.")
+        case openai.APIConnectionError(__cause__=httpx2.ConnectError()):
+            sentence = _("“%(name)s” cannot be reached. Check its address and your connection to the internet.")
+        case _:
+            sentence = _("“%(name)s” failed while it answered. Try again later, or choose another version.")
+    return ProviderFailed(sentence % {"name": name})

@@ -185,7 +185,7 @@ async def _work(reply: Message, progress: Progress) -> dict[str, Any]:
 
 
 def _task(reply_id: UUID) -> Task:
-    reply = Message.objects.select_related("conversation__persona", "version").get(pk=reply_id)
+    reply = Message.objects.select_related("conversation__persona", "version__connection").get(pk=reply_id)
     persona = reply.conversation.persona
     dialogue = services.dialogue_get(reply=reply)
     return Task(

@@ -48,10 +48,17 @@ def version_current(*, persona: Persona) -> PersonaModel | None:
 
 
 def version_suggested(*, persona: Persona, conversation: Conversation | None) -> PersonaModel | None:
-    """The version that the conversation is held with, or the current one if that was made since."""
+    """The version that the conversation is held with, or the current one if that was made since or it is archived."""
     current = version_current(persona=persona)
-    newer = current and conversation and current.created_at > conversation.active_at
-    return current if conversation is None or newer else conversation.version
+    if conversation is None or (conversation.version and conversation.version.archived_at):
+        return current
+    newer = current and current.created_at > conversation.active_at
+    return current if newer else conversation.version
+
+
+def versions_offered(*, persona: Persona) -> list[PersonaModel]:
+    """What the chat can be held with, newest first: archived versions are not in the way."""
+    return list(PersonaModel.objects.filter(persona=persona, archived_at=None).select_related("connection"))
 
 
 def version_choose(*, persona: Persona, name: str) -> PersonaModel | None:

@@ -21,7 +21,6 @@ from chat.grounding import ground, told_get
 from chat.models import Conversation, Message
 from questionnaires.models import Persona
 from questionnaires.services import Refused
-from training.models import PersonaModel
 
 MAX_BODY_BYTES = 12 * services.MAX_CHARACTERS  # JSON may write a character as two \\uXXXX
 
@@ -75,7 +74,7 @@ def _room(
     """The page. A new conversation gets its id here and its row with the first message."""
     if found:
         services.replies_repair(conversation=found)
-    versions = list(PersonaModel.objects.filter(persona=persona))
+    versions = services.versions_offered(persona=persona)
     version = services.version_suggested(persona=persona, conversation=found)
     key = found.pk if found else conversation_id or uuid.uuid4()
     context = {

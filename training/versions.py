@@ -85,6 +85,11 @@ def _version_create(run: TrainingRun, figures: dict[str, Any], **where: Any) -> 
     )
 
 
+def is_remote(version: PersonaModel) -> bool:
+    """Whether a provider serves it. A deleted connection leaves the model's name."""
+    return bool(version.connection_id or version.remote_model)
+
+
 def version_name(run: TrainingRun) -> str:
     """As in "nora-quick-2026-11-23-0142", in local time."""
     person = slugify(run.spoken_name, allow_unicode=True) or "persona"

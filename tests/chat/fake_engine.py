@@ -19,6 +19,7 @@ class FakeEngine:
         self.known, self.probability, self.scores = True, 0.9, [2.5, 2.4, 0.5]
         self.order = None  # of the indexes; none: as sent
         self.requests = []
+        self.headers = []  # one mapping a request
         self.generations = 0
         self.gone = threading.Event()  # the client closed a stream before its end
 
@@ -42,6 +43,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.engine.requests.append((self.path, body))
+        self.engine.headers.append({name.lower(): value for name, value in self.headers.items()})
         if status := self.engine.status.get(self.path):
             self.answer(status, {"error": {"message": f"no: {body}", "type": "error", "code": None, "param": None}})
         elif self.path == "/v1/rerank":

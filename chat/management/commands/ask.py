@@ -38,8 +38,8 @@ class Command(PersonaCommand):
         persona = self.persona(options)
         version = _version(persona, options["version"])
         questions = _questions(options["text"], options["file"])
-        speaker, told = speaker_get(persona=persona, version=version), told_get(persona=persona)
         try:
+            speaker, told = speaker_get(persona=persona, version=version), told_get(persona=persona)
             with engine_running():
                 results = [self._ask(question, speaker, told, options["json"]) for question in questions]
         except EngineError as error:
