@@ -44,6 +44,25 @@ def host_of(connection: Connection) -> str:
     return urlsplit(connection.base_url).netloc
 
 
+def consent_to(connection: Connection, sha256: str) -> dict[str, str]:
+    """A yes, as a run keeps it: to whom, when (ISO 8601), and to which bytes (training.row_files)."""
+    return {"to": host_of(connection), "at": timezone.now().isoformat(), "sha256": sha256}
+
+
+def connection_find(*, owner: User, text: str) -> Connection:
+    """The owner's connection by its id or its name (case does not matter). Refused where it is none, or several."""
+    rows: list[Connection] = list(Connection.objects.for_owner(owner))
+    wanted = text.strip().casefold()
+    found = [row for row in rows if wanted in {str(row.pk), row.name.casefold()}]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(str(row.pk) for row in found)
+        raise Refused(f"{len(found)} connections are called “{text}”. Use the id: {ids}.")
+    known = ", ".join(row.name for row in rows) or "none yet"
+    raise Refused(f"There is no connection “{text}”. There are: {known}.", status=404)
+
+
 def connection_create(*, owner: User, preset: str, fields: Fields) -> Connection:
     """A new account. Refused with a sentence where something is missing or the address is not allowed."""
     if preset not in presets():

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,7 +19,7 @@ from questionnaires.services import Refused, dataset_build
 from questionnaires.views import persona_or_404
 from training import services, tasks, trials
 from training.choices import Reading, choice_read
-from training.connections import host_of
+from training.connections import consent_to
 from training.estimates import plan_of_files
 from training.models import Connection, PersonaModel, TrainingRun
 from training.row_files import TRAIN, VALIDATION, RowFiles
@@ -97,9 +96,6 @@ def _create(persona: Persona, reading: Reading, shown: str) -> tuple[TrainingRun
     """The run as chosen. `shown` is the hash of the files that the person looked at before agreeing."""
     choice = reading.choice
     files = files_of(persona, choice, dataset_build(persona=persona))
-    consent: dict[str, str] = {}
-    if choice.connection:
-        consent = {"to": host_of(choice.connection), "at": datetime.now(UTC).isoformat(), "sha256": shown}
     return services.run_create(
         persona=persona,
         recipe=choice.recipe,
@@ -109,7 +105,7 @@ def _create(persona: Persona, reading: Reading, shown: str) -> tuple[TrainingRun
         base_model=choice.base_model,
         overrides=choice.hyperparameters,
         estimate=plan_of_files(files, choice).as_json(),
-        consent=consent,
+        consent=consent_to(choice.connection, shown) if choice.connection else {},
     )
 
 

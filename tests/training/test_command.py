@@ -6,6 +6,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.training.conftest import answer, in_background, wait_for
+from tests.training.remote import MODEL, connect_to
+from training.connections import host_of
 from training.execution import run_execute
 from training.models import TrainingRun
 
@@ -78,3 +80,33 @@ def test_no_worker_is_one_sentence(author, fake, monkeypatch):
     monkeypatch.setattr("training.management.commands.train.LOOK_SECONDS", 0.01)
     with pytest.raises(CommandError, match="--here"):
         call_command("train", "--persona", "ada", "--wait")
+
+
+@pytest.mark.django_db
+def test_another_base_model_and_number_of_passes_are_taken(author, fake, capsys):
+    train(capsys, "--model", "somebody/some-model", "--epochs", "2")
+    run = TrainingRun.objects.get()
+    assert (run.base_model, run.overrides) == ("somebody/some-model", {"epochs": 2})
+    assert run.estimate["epochs"] == 2
+
+
+@pytest.mark.django_db
+def test_a_wrong_option_is_one_sentence(author, fake):
+    with pytest.raises(CommandError, match="whole number from 1 to 20"):
+        call_command("train", "--persona", "ada", "--epochs", "many")
+    with pytest.raises(CommandError, match="There is no folder /nowhere/at/all"):
+        call_command("train", "--persona", "ada", "--model", "/nowhere/at/all")
+    with pytest.raises(CommandError, match=r"There is no connection “x”\. There are: none yet"):
+        call_command("train", "--persona", "ada", "--connection", "x")
+
+
+@pytest.mark.django_db
+def test_a_provider_gets_nothing_before_it_was_named_in_a_yes(author, owner, standin, capsys):
+    connection = connect_to(standin, owner)
+    flags = ("--connection", "stand-in", "--model", MODEL)
+    with pytest.raises(CommandError, match=r"would get 13 rows \(.*If you agree, add --agree 127\.0\.0\.1"):
+        train(capsys, *flags, "--agree", "another.example")
+    assert (TrainingRun.objects.count(), standin.requests) == (0, [])
+    train(capsys, *flags, "--agree", host_of(connection))
+    run = TrainingRun.objects.get()
+    assert (run.connection, run.consent["to"]) == (connection, host_of(connection))

@@ -12,12 +12,17 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from questionnaires.management.base import PersonaCommand
-from questionnaires.services import Refused
+from questionnaires.models import Persona
+from questionnaires.services import Refused, dataset_build
 from training import tasks
-from training.estimates import duration_range
+from training.choices import choice_read
+from training.connections import connection_find, consent_to, host_of
+from training.estimates import Plan, duration_range, plan_of_files
 from training.execution import run_execute
 from training.models import PersonaModel, TrainingRun
+from training.row_files import RowFiles
 from training.services import RECIPES, run_cancel, run_create, run_sweep
+from training.start_page import faults_of, files_of
 
 LOOK_SECONDS = 0.5
 PATIENCE_SECONDS = 60.0  # for a worker to take a queued run
@@ -31,6 +36,10 @@ class Command(PersonaCommand):
         super().add_arguments(parser)
         parser.add_argument("--recipe", choices=RECIPES, default="quick", help="default: quick")
         parser.add_argument("--format", choices=["chat", "marker"], help="format of the training text; default: chat")
+        parser.add_argument("--model", default="", help="base model: a name of the catalogue, a folder, a hub name")
+        parser.add_argument("--connection", default="", help="name or id of a connection: trains there, not here")
+        parser.add_argument("--agree", default="", metavar="HOST", help="with --connection: HOST may get the answers")
+        parser.add_argument("--epochs", default="", help="passes over the rows; default: the recipe's")
         parser.add_argument("--wait", action="store_true", help="show progress and return when it has ended")
         parser.add_argument("--here", action="store_true", help="train in this process: no broker, no worker")
 
@@ -38,7 +47,7 @@ class Command(PersonaCommand):
         self.quiet = bool(options["json"])
         persona = self.persona(options)
         try:
-            run, made = run_create(persona=persona, recipe=options["recipe"], format=options["format"])
+            run, made = self.create(persona, options)
         except Refused as refused:
             raise CommandError(str(refused)) from None
         if not made:
@@ -47,6 +56,30 @@ class Command(PersonaCommand):
             self.train_here(run)
         else:
             self.train_there(run, wait=options["wait"])
+
+    def create(self, persona: Persona, options: dict[str, Any]) -> tuple[TrainingRun, bool]:
+        """The run as the options ask for it. At a provider only with a yes that names who gets the answers."""
+        named = options["connection"]
+        connection = connection_find(owner=self.owner(), text=named) if named else None
+        data = {name: options[name] or "" for name in ("model", "recipe", "format", "epochs")}
+        reading = choice_read(data, connection)
+        if sentence := faults_of(reading):
+            raise Refused(sentence)
+        choice = reading.choice
+        files = files_of(persona, choice, dataset_build(persona=persona))
+        plan = plan_of_files(files, choice)
+        if connection and options["agree"] != host_of(connection):
+            raise Refused(question(host_of(connection), plan, files))
+        return run_create(
+            persona=persona,
+            recipe=choice.recipe,
+            format=choice.format,
+            connection=connection,
+            base_model=choice.base_model,
+            overrides=choice.hyperparameters,
+            estimate=plan.as_json(),
+            consent=consent_to(connection, files.sha256) if connection else {},
+        )
 
     def say(self, line: str) -> None:
         if not self.quiet:
@@ -119,6 +152,16 @@ class Command(PersonaCommand):
         for name, value in version.figures.items():
             if isinstance(value, int | float | str):
                 self.say(f"  {name}: {value}")
+
+
+def question(host: str, plan: Plan, files: RowFiles) -> str:
+    """What has to be agreed to before anything leaves this computer."""
+    money = plan.money_in_words or "a price that is not known here"
+    size = sum(map(len, files.by_name.values()))
+    return (
+        f"{host} would get {plan.sent} rows ({size} bytes, SHA-256 {files.sha256}) for {money}. "
+        f"If you agree, add --agree {host}"
+    )
 
 
 @contextmanager
