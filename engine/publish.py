@@ -22,9 +22,11 @@ def publish(target: Path, model: CausalModel, base: BaseModel, adapter: Adapter,
     flat = adapter.flat.detach()
     with new_folder(target) as folder:
         write_peft(adapter, flat, str(result["base_model"]), folder)
-        if base.gguf is not None and model.network.config.model_type == "llama":
+        if base.gguf is not None:
+            from engine.gguf_families import family_of
             from engine.gguf_lora import write_gguf
 
-            heads = model.network.config.num_attention_heads, model.network.config.num_key_value_heads
-            write_gguf(adapter.tensors(flat), adapter.alpha, *heads, folder / "adapter.gguf")
+            config = model.network.config
+            heads, family = (config.num_attention_heads, config.num_key_value_heads), family_of(config.to_dict())
+            write_gguf(adapter.tensors(flat), adapter.alpha, *heads, folder / "adapter.gguf", family)
         (folder / "result.json").write_text(json.dumps(dict(result), indent=2) + "\n", encoding="utf-8")

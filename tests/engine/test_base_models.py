@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from engine import base_models
-from engine.base_models import BaseModelError, check_folder, resolve
+from engine.base_models import BaseModelError, check_folder, locate, resolve
 from engine.llama_gguf import gguf_name, permute_rows, transformers_name, unpermute_rows
 
 
@@ -67,9 +67,12 @@ def test_a_broken_folder_is_one_sentence(tiny_model: Path, tmp_path: Path, spoil
 
 
 def test_a_folder_is_used_as_it_is(tiny_model: Path, tmp_path: Path) -> None:
+    before = sorted(tiny_model.iterdir())
     model = resolve(str(tiny_model), tmp_path)
-    assert (model.name, model.folder, model.gguf) == (tiny_model.name, tiny_model, None)
-    assert list(tmp_path.iterdir()) == []
+    assert (model.name, model.folder) == (tiny_model.name, tiny_model)
+    assert sorted(tiny_model.iterdir()) == before
+    assert model.gguf is not None and model.gguf.is_relative_to(tmp_path)
+    assert locate(str(tiny_model), tmp_path) == model
 
 
 def test_two_callers_at_once_convert_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

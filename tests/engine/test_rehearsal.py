@@ -62,4 +62,4 @@ def test_a_tiny_model_is_rehearsed_and_nothing_is_kept(tiny_model: Path, tmp_pat
     found = rehearse(str(tiny_model), tmp_path)
     assert found.tokens_per_second > 0
     assert 100e6 < found.peak_memory_bytes < 2e9
-    assert list(tmp_path.iterdir()) == []
+    assert [one.name for one in tmp_path.iterdir()] == ["gguf"]  # the base model for llama.cpp, made once
