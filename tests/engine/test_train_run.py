@@ -53,7 +53,7 @@ def test_a_job_runs_to_an_output_with_its_events(tiny_job: JobFolder) -> None:
     tiny_job.overrides["check_replies"] = 0
     assert train.run(tiny_job.write()) == 0
     names = {path.name for path in (tiny_job.folder / "output").iterdir()}
-    assert names == {"adapter_config.json", "adapter_model.safetensors", "result.json"}
+    assert names == {"adapter_config.json", "adapter_model.safetensors", "adapter.gguf", "result.json"}
     assert {"state", "step", "validation", "log", "done", "error"} <= {event["event"] for event in tiny_job.events()}
     step = tiny_job.events("step")[-1]
     assert (step["step"], step["total_steps"], step["epoch"]) == (6, 6, 2.0)
