@@ -201,6 +201,7 @@ def run_fail(*, claim: Claim, error: ProviderError) -> None:
         failures=failures,
         error=str(error),
         resumable=error.resumable and not run.remote_id,  # a job that ended at a provider is not gone on with
+        remote=run.remote | {"mend": error.mend},
         finished_at=timezone.now(),
     )
 

@@ -88,10 +88,12 @@ class ProviderError(Exception):
     """It failed; the message is a sentence for the person.
 
     `retry`: worth another try without asking. `resumable`: worth another try of the same job at all.
+    `mend`: what the person can do about it: "retry", "connection", "data" or "settings".
     """
 
     retry = False
     resumable = True
+    mend = "retry"
 
 
 class Transient(ProviderError):
@@ -104,6 +106,7 @@ class InvalidJob(ProviderError):
     """The provider does not take this data or these settings."""
 
     resumable = False
+    mend = "data"
 
 
 class ModelRejected(ProviderError):

@@ -20,17 +20,31 @@ class RemoteError(ProviderError):
 class Unavailable(RemoteError):
     """It does not train for this account, or no longer for anybody."""
 
+    mend = "settings"
+
 
 class AuthFailed(RemoteError):
     """The key is wrong, or not allowed to do this."""
+
+    mend = "connection"
 
 
 class Forbidden(RemoteError):
     """Nothing is sent to that address."""
 
+    mend = "connection"
+
 
 class InvalidData(RemoteError, InvalidJob):
     """It does not take this data or these settings."""
+
+    mend = "settings"
+
+
+class InvalidRows(InvalidData):
+    """It read the rows and does not take them."""
+
+    mend = "data"
 
 
 class OutOfCredit(RemoteError):
@@ -40,9 +54,13 @@ class OutOfCredit(RemoteError):
 class NotFound(RemoteError):
     """It does not know the job, file or model."""
 
+    mend = "settings"
+
 
 class NotSupported(RemoteError):
     """It cannot do this at all."""
+
+    mend = "settings"
 
 
 class Cancelled(RemoteError):

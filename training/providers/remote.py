@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 from django.utils.translation import gettext as _
 
-from training.providers.base import IN_FLIGHT, Interrupted, InvalidJob, Job, Update, Wish
-from training.providers.errors import RemoteError
+from training.providers.base import IN_FLIGHT, Interrupted, Job, Update, Wish
+from training.providers.errors import AuthFailed, RemoteError
 from training.providers.openai_compatible import connect
 from training.providers.remote_polling import poll
 from training.providers.remote_session import Session
@@ -45,7 +45,7 @@ class RemoteProvider:
 def _locked_out(job: Job, wish: Callable[[], Wish]) -> Update:
     sentence = _("The key for the provider cannot be read. Enter it again at the connection.")
     if not job.remote_id and job.remote.get("stage") not in IN_FLIGHT:
-        raise InvalidJob(sentence)
+        raise AuthFailed(sentence)
     if wish() is Wish.CANCEL:
         raise Interrupted
     return Update(remote={**job.remote, "trouble": sentence}, again_in=LOCKED_OUT_SECONDS)

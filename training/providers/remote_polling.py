@@ -12,6 +12,7 @@ from training.providers.errors import (
     Cancelled,
     Forbidden,
     InvalidData,
+    InvalidRows,
     NotFound,
     Passing,
     RateLimited,
@@ -218,4 +219,4 @@ def _failure(told: Answer) -> ProviderError:
     if not words:
         return RemoteError(_("The provider ended the training and did not say why."), code=code)
     sentence = _("The provider ended the training: “%(words)s”") % {"words": words[:300]}
-    return (InvalidData if code in INVALID else RemoteError)(sentence, words=words, code=code)
+    return (InvalidRows if code in INVALID else RemoteError)(sentence, words=words, code=code)
