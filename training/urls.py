@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from training import connection_views, start_views, views, webhooks
+from training import connection_views, start_views, version_urls, views, webhooks
 
 urlpatterns = [
     path("p/<uuid:persona_id>/train/", start_views.train, name="train"),
@@ -14,10 +14,10 @@ urlpatterns = [
     path("p/<uuid:persona_id>/train/<uuid:run_id>/events/", views.run_events, name="run_events"),
     path("p/<uuid:persona_id>/train/<uuid:run_id>/cancel/", views.run_cancel, name="run_cancel"),
     path("p/<uuid:persona_id>/train/<uuid:run_id>/retry/", views.run_retry, name="run_retry"),
-    path(
-        "p/<uuid:persona_id>/train/versions/<uuid:version_id>/current/", views.version_current, name="version_current"
-    ),
-    path("p/<uuid:persona_id>/train/versions/<uuid:version_id>/delete/", views.version_delete, name="version_delete"),
+    path("p/<uuid:persona_id>/train/<uuid:run_id>/pause/", views.run_pause, name="run_pause"),
+    path("p/<uuid:persona_id>/train/<uuid:run_id>/resume/", views.run_resume, name="run_resume"),
+    path("p/<uuid:persona_id>/train/<uuid:run_id>/again/", views.run_submit_again, name="run_submit_again"),
+    *version_urls.urlpatterns,
     path("connections/", connection_views.connection_list, name="connections"),
     path("connections/new/<slug:preset_key>/", connection_views.connection_new, name="connection_new"),
     path("connections/<uuid:connection_id>/", connection_views.connection_edit, name="connection"),
