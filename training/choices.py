@@ -172,7 +172,7 @@ def field_label(name: str) -> str:
     return {
         "epochs": _("Passes over the rows (epochs)"),
         "learning_rate": _("Step size (learning rate)"),
-        "learning_rate_multiplier": _("Step size, as a multiple of the provider's own (learning rate multiplier)"),
+        "learning_rate_multiplier": _("Step size (learning rate multiplier)"),
         "rank": _("Size of the adapter (LoRA rank)"),
         "batch_rows": _("Rows a step (batch size)"),
         "seed": _("Order of the rows (seed)"),

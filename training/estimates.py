@@ -14,8 +14,8 @@ from django.utils.translation import ngettext
 from engine.base_models import DEFAULT_MODEL
 from questionnaires.dataset import Item
 from training.choices import Choice
-from training.local_models import gigabytes, local_model
-from training.models import PersonaModel, SpeedTrial
+from training.local_models import gigabytes, last_trial, local_model
+from training.models import PersonaModel
 from training.row_files import RowFiles, row_files
 from training.token_counts import count_tokens
 
@@ -47,7 +47,7 @@ class Plan:
     epochs: int
     seconds: tuple[float, float] | None = None
     measured: bool = False  # the seconds rest on this computer
-    memory_bytes: int | None = None  # at most, of this computer's
+    memory_bytes: int | None = None  # of this computer's, at most
     money: tuple[float, float] | None = None
     prices_of: date | None = None
 
@@ -109,7 +109,7 @@ def plan_of_files(files: RowFiles, choice: Choice) -> Plan:
         **common,
         seconds=_seconds(tokens, speed, choice),
         measured=speed is not None,
-        memory_bytes=_memory(choice.base_model),
+        memory_bytes=local_model(choice.base_model).memory_bytes,
     )
 
 
@@ -126,12 +126,6 @@ def _seconds(tokens: int, speed: float | None, choice: Choice) -> tuple[float, f
     return seconds * (min(low, EARLY_END) if choice.epochs > 1 else low), seconds * high
 
 
-def _memory(base_model: str) -> int | None:
-    """As the last trial measured it, else as the engine reckons it from the model's shape."""
-    trial = last_trial(base_model)
-    return trial.peak_memory_bytes if trial else local_model(base_model).memory_bytes
-
-
 def _money(tokens: int, exact: bool, choice: Choice) -> tuple[float, float] | None:
     offer = choice.preset.offer(choice.base_model) if choice.preset else None
     if offer is None or offer.train is None:
@@ -139,11 +133,6 @@ def _money(tokens: int, exact: bool, choice: Choice) -> tuple[float, float] | No
     price = tokens * offer.train / 1e6
     low, high = EXACT_COUNT if exact else ESTIMATED_COUNT
     return price * low, price * high
-
-
-def last_trial(base_model: str) -> SpeedTrial | None:
-    """The newest try of a base model on this computer."""
-    return SpeedTrial.objects.filter(base_model=base_model).first()
 
 
 def measured_speed(base_model: str) -> float | None:
@@ -180,5 +169,10 @@ def money_range(least: float, most: float) -> str:
     """US dollars, as in "0.12 to 0.16 USD"; both ends rounded away from each other, so that the price lies between."""
     if most < CENT:
         return _("less than %(cent)s USD") % {"cent": number_format(CENT, 2)}
-    low, high = math.floor(least / CENT) * CENT, math.ceil(most / CENT) * CENT
-    return _("%(first)s to %(last)s USD") % {"first": number_format(low, 2), "last": number_format(high, 2)}
+    low, high = math.floor(round(least / CENT, 6)), math.ceil(round(most / CENT, 6))
+    return _("%(first)s to %(last)s USD") % {"first": _cents(low), "last": _cents(high)}
+
+
+def _cents(count: int) -> str:
+    """Cents as dollars. number_format cuts digits off and does not round, so it gets no more than it shows."""
+    return number_format(round(count * CENT, 2), 2)

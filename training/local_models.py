@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from engine.base_models import locate
 from engine.catalogue import Entry, Offer, entries, offer_of
 from engine.memory import machine_memory
+from training.models import SpeedTrial
 
 
 @dataclass(frozen=True)
@@ -28,18 +29,14 @@ class LocalModel:
         return self.entry.title
 
     @property
-    def multilingual(self) -> bool:
-        return self.entry.multilingual
-
-    @property
     def size_in_words(self) -> str:
         """As in "135 million parameters"; empty where that is not known."""
         count = self.entry.parameters
         if not count:
             return ""
-        if count < 1e9:
+        if round(count / 1e6) < 1000:
             return _("%(n)s million weights (parameters)") % {"n": number_format(round(count / 1e6))}
-        return _("%(n)s billion weights (parameters)") % {"n": number_format(count / 1e9, 1)}
+        return _("%(n)s billion weights (parameters)") % {"n": number_format(round(count / 1e9, 1), 1)}
 
     @property
     def memory_in_words(self) -> str:
@@ -57,8 +54,14 @@ class LocalModel:
             return _("%(n)d languages") % {"n": self.entry.language_count}
         return _("English") if self.entry.languages == ("en",) else ""
 
-    def speaks(self, language: str) -> bool:
-        return self.entry.speaks(language)
+    @property
+    def speaks_russian(self) -> bool:
+        return self.entry.speaks("ru")
+
+    @property
+    def knows_no_russian(self) -> bool:
+        """As far as its maker tells; a folder of unknown languages may know it."""
+        return bool(self.entry.languages) and not self.speaks_russian
 
 
 def local_models(chosen: str) -> list[LocalModel]:
@@ -68,8 +71,16 @@ def local_models(chosen: str) -> list[LocalModel]:
 
 
 def local_model(name: str) -> LocalModel:
+    """The model of that name; its memory as the last trial here measured it, else as the engine reckons it."""
     offer = offer_of(name, Path(settings.BASE_DIR_CACHE), _limit())
-    return LocalModel(name, offer.entry, offer.present, offer.memory_bytes, _against(offer))
+    trial = last_trial(name)
+    memory = trial.peak_memory_bytes if trial else offer.memory_bytes
+    return LocalModel(name, offer.entry, offer.present, memory, _against(offer))
+
+
+def last_trial(base_model: str) -> SpeedTrial | None:
+    """The newest try of a base model on this computer."""
+    return SpeedTrial.objects.filter(base_model=base_model).first()
 
 
 def why_not(base_model: str) -> str:
@@ -83,6 +94,11 @@ def folder_of(base_model: str) -> Path | None:
     """Where the model lies on this computer; None if it has to be made ready or fetched first."""
     found = locate(base_model, Path(settings.BASE_DIR_CACHE))
     return found.folder if found else None
+
+
+def limit_in_words() -> str:
+    """What a training may use here at most."""
+    return gigabytes(min(_limit(), machine_memory().limit))
 
 
 def _limit() -> int:
@@ -112,4 +128,4 @@ def gigabytes(size: int) -> str:
     """As in "1.3 GB"; small ones in MB."""
     if size < 1e9:
         return _("%(n)s MB") % {"n": number_format(round(size / 1e6))}
-    return _("%(n)s GB") % {"n": number_format(size / 1e9, 1)}
+    return _("%(n)s GB") % {"n": number_format(round(size / 1e9, 1), 1)}

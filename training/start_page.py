@@ -16,7 +16,7 @@ from training import services
 from training.choices import LIMITS, WHOLE, Choice, Reading, field_label, needs_model, settable
 from training.connections import deployment_note_of, host_of, models_of, notices_of
 from training.estimates import Plan, plan_of_files
-from training.local_models import local_models, why_not
+from training.local_models import limit_in_words, local_models, why_not
 from training.models import Connection
 from training.providers.presets import Offer, Preset
 from training.row_files import RowFiles, row_files
@@ -79,7 +79,9 @@ def _local_context(choice: Choice, persona: Persona) -> dict[str, Any]:
         "near": [model for model in models if model.present or model is chosen],
         "far": [model for model in models if not (model.present or model is chosen)],
         "russian": persona.language == "ru",
-        "wrong_language": persona.language == "ru" and not chosen.multilingual,
+        "wrong_language": persona.language == "ru" and chosen.knows_no_russian,
+        "russian_fits": any(model.speaks_russian and not model.against for model in models),
+        "limit": limit_in_words(),
         "trial": trial_state(base_model=choice.base_model),
     }
 

@@ -12,6 +12,7 @@ from training.choices import Choice
 from training.connections import Fields, connection_create
 from training.estimates import Plan, duration_range, money_range, plan, range_in_words
 from training.execution import run_execute
+from training.local_models import gigabytes
 from training.models import PersonaModel, SpeedTrial
 from training.token_counts import token_estimate
 
@@ -59,10 +60,19 @@ def test_estimated_tokens_are_told_with_two_figures_and_counted_ones_with_all(to
 
 @pytest.mark.parametrize(
     ("least", "most", "words"),
-    [(0.333, 0.35, "0.33 to 0.35 USD"), (0.0001, 0.0002, "less than 0.01 USD"), (1.0, 1.051, "1.00 to 1.06 USD")],
+    [
+        (0.333, 0.35, "0.33 to 0.35 USD"),
+        (0.0001, 0.0002, "less than 0.01 USD"),
+        (1.0, 1.051, "1.00 to 1.06 USD"),
+        (0.57, 0.58, "0.57 to 0.58 USD"),
+    ],
 )
 def test_a_price_lies_between_what_is_told(least, most, words):
     assert money_range(least, most) == words
+
+
+def test_sizes_are_rounded_and_not_cut():
+    assert [gigabytes(size) for size in (1_790_000_000, 999_500_000, 575_000_000)] == ["1.8 GB", "1000 MB", "575 MB"]
 
 
 def test_other_alphabets_need_more_tokens_for_the_same_letters():
