@@ -12,6 +12,10 @@ from questionnaires.models import Question, Questionnaire, QuestionnaireItem, To
 DATA = Path(__file__).parent / "data"
 
 
+class UnknownQuestion(LookupError):
+    """A questionnaire asks for a question that no topic's file has; the message says which and where."""
+
+
 @dataclass(frozen=True)
 class Loaded:
     """What a load did, in numbers of questions."""
@@ -28,7 +32,10 @@ def topics_read() -> list[dict[str, Any]]:
 
 
 def questionnaires_read() -> list[dict[str, Any]]:
-    """The questionnaires: {"slug", "title", "questions": [question slug, in order]}."""
+    """The questionnaires: {"slug", "title", "purpose"?, "questions": [question slug, in order]}.
+
+    `title` and `purpose`, one line on what it is for, are in each language: {"en": ..., "ru": ...}.
+    """
     return [yaml.safe_load(path.read_text("utf-8")) for path in sorted(DATA.glob("*-[0-9]*.yaml"))]
 
 
@@ -76,7 +83,12 @@ def _question_load(row: Question | None, topic: Topic, position: int, entry: dic
 
 def _questionnaire_load(entry: dict[str, Any]) -> None:
     questionnaire, _ = Questionnaire.objects.update_or_create(slug=entry["slug"], defaults={"title": entry["title"]})
-    ids = dict(Question.objects.filter(slug__in=entry["questions"]).values_list("slug", "pk"))
+    ids = dict(Question.objects.filter(persona=None, slug__in=entry["questions"]).values_list("slug", "pk"))
+    unknown = [slug for slug in entry["questions"] if slug not in ids]
+    if unknown:
+        raise UnknownQuestion(
+            f"{entry['slug']}.yaml asks “{'”, “'.join(unknown)}”, which no file in topics/ has. Mend the slug there."
+        )
     wanted = [ids[slug] for slug in entry["questions"]]
     have = list(questionnaire.items.order_by("position").values_list("question_id", flat=True))
     if have == wanted:
