@@ -69,7 +69,7 @@ def _changed_parts(kinds: set[str], another_state: bool) -> set[str]:
     """Parts of the page that the new events, or another state, may have changed."""
     parts = {"status"}
     parts |= {"samples"} if "sample" in kinds else set()
-    parts |= {"checks"} if kinds & {"validation", "step"} else set()
+    parts |= {"checks"} if "validation" in kinds else set()
     parts |= {"log"} if kinds & {"log", "error"} else set()
     return parts | ({"head", "result", "log"} if another_state else set())
 

@@ -37,6 +37,9 @@ def every_address(run):
     yield "run_events", "get", address("run_events", run, run.pk)
     yield "run_cancel", "post", address("run_cancel", run, run.pk)
     yield "run_retry", "post", address("run_retry", run, run.pk)
+    yield "run_pause", "post", address("run_pause", run, run.pk)
+    yield "run_resume", "post", address("run_resume", run, run.pk)
+    yield "run_submit_again", "post", address("run_submit_again", run, run.pk)
     yield "version_current", "post", address("version_current", run, run.pk)
     yield "version_delete", "post", address("version_delete", run, run.pk)
 
@@ -155,8 +158,8 @@ def test_what_a_person_wrote_is_escaped(author, fake, visitor):
 def test_polling_tells_only_what_is_new(finished, visitor):
     where = address("run_events", finished, finished.pk)
     news = visitor.get(where, {"after": 0, "state": "queued"}).json()
-    assert [step for step, _loss in news["training"]] == [1, 2, 3, 4, 5, 6]
-    assert [step for step, _loss in news["validation"]] == [2, 4, 6]
+    assert [point[0] for point in news["training"]] == [1, 2, 3, 4, 5, 6]
+    assert [point[0] for point in news["validation"]] == [2, 4, 6]
     assert (news["active"], news["state"]) == (False, "ready")
     assert news["title"] == "Ready · Training · Ada"
     assert "Chat with it" in news["parts"]["head"]
