@@ -1,7 +1,7 @@
 """Speaks engine.train's contract without a model: seconds instead of minutes.
 
-`job.json` may carry `overrides`: {"fake": {"steps", "seconds", "exit", "at", "message", "ignore_term", "bytes"}}.
-A run's job file is written by the product, so tests hand these in the environment variable FAKE_TRAINER (JSON).
+What it does comes from the environment variable FAKE_TRAINER (JSON: steps, seconds, exit, at, message, ignore_term,
+bytes), and for one run alone from `overrides` in its job.json: {"fake": {...}}.
 """
 
 import json
@@ -13,7 +13,8 @@ from pathlib import Path
 
 folder = Path(sys.argv[1])
 plan = {"steps": 6, "seconds": 0.02, "exit": 0, "at": None, "message": "", "ignore_term": False, "bytes": 0}
-plan |= json.loads(os.environ.get("FAKE_TRAINER", "{}"))
+job = json.loads((folder / "job.json").read_text())
+plan |= json.loads(os.environ.get("FAKE_TRAINER", "{}")) | job.get("overrides", {}).get("fake", {})
 stopping = []
 signal.signal(signal.SIGTERM, signal.SIG_IGN if plan["ignore_term"] else lambda *_: stopping.append(1))
 
@@ -35,7 +36,6 @@ def finish(code, message):
     sys.exit(code)
 
 
-job = json.loads((folder / "job.json").read_text())
 ballast = bytearray(plan["bytes"])
 saved = folder / "checkpoints" / "step"
 first = int(saved.read_text()) + 1 if saved.exists() else 1

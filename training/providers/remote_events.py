@@ -10,6 +10,7 @@ from training.providers.base import Event
 STATES = {"validating_files": "validating", "queued": "validating", "running": "training", "paused": "paused"}
 FINAL = {"succeeded", "failed", "cancelled"}
 MAX_MESSAGE = 2000
+MAX_STEP = 2_000_000_000
 
 
 def state_of(status: str, step: int, total_steps: int) -> str:
@@ -46,8 +47,8 @@ def lines(row: dict[str, Any]) -> Iterator[Event]:
 
 def metric_lines(data: dict[str, Any], at: float) -> Iterator[Event]:
     """Metrics of a step. A figure over all validation rows is worth more than one over a batch of them."""
-    step = int(_number(data.get("step")) or 0)
-    total = int(_number(data.get("total_steps")) or 0)
+    step = _whole(data.get("step"))
+    total = _whole(data.get("total_steps"))
     loss, accuracy = _number(data.get("train_loss")), _number(data.get("train_mean_token_accuracy"))
     if loss is not None:
         yield _without_none(
@@ -65,7 +66,7 @@ def metric_lines(data: dict[str, Any], at: float) -> Iterator[Event]:
 
 def checkpoint_line(row: dict[str, Any]) -> Event:
     """`model` is the name under which a provider serves the checkpoint, or its id."""
-    step = int(_number(row.get("step_number")) or 0)
+    step = _whole(row.get("step_number"))
     model = str(row.get("fine_tuned_model_checkpoint") or row.get("id") or "")
     metrics = row.get("metrics") if isinstance(row.get("metrics"), dict) else {}
     at = _number(row.get("created_at")) or 0.0
@@ -79,6 +80,11 @@ def _number(value: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) and not isinstance(value, bool) else None
+
+
+def _whole(value: Any) -> int:
+    """A step's number, as far as a column of the database can hold one."""
+    return min(MAX_STEP, max(0, int(_number(value) or 0)))
 
 
 def _without_none(event: Event) -> Event:
