@@ -12,7 +12,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from training.execution import run_execute
-from training.models import LOCAL, TrainingRun
+from training.exports import export_make
+from training.models import LOCAL, PersonaModel, TrainingRun
 from training.services import run_sweep
 from training.trials import trial_run
 
@@ -54,6 +55,13 @@ def try_speed(base_model: str) -> None:
     trial_run(base_model=base_model)
 
 
+@shared_task(name="training.tasks.make_export")  # type: ignore[untyped-decorator]
+def make_export(version_id: str, kind: str) -> None:
+    """A file of a version; nothing if the version is gone by now."""
+    if version := PersonaModel.objects.filter(pk=version_id).first():
+        export_make(version=version, kind=kind)
+
+
 @shared_task(name="training.tasks.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> None:
     for run_id in run_sweep():
@@ -80,6 +88,11 @@ def enqueue(run_id: UUID, *, countdown: float = 0.0) -> bool:
 def enqueue_trial(base_model: str) -> bool:
     """Rings for a trial; False if the broker is away."""
     return _publish(try_speed, base_model)
+
+
+def enqueue_export(version_id: UUID, kind: str) -> bool:
+    """Rings for a file of a version; False if the broker is away."""
+    return _publish(make_export, str(version_id), kind)
 
 
 def _publish(task: Any, *arguments: str, countdown: float = 0.0) -> bool:

@@ -5,15 +5,22 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
+from questionnaires.models import Persona
+from questionnaires.services import Refused
 from training.leases import Claim
 from training.models import PersonaModel, TrainingRun
+
+MAX_NOTES = 4000
+MAX_DEPLOYMENT = 200
 
 
 def published_folder(run: TrainingRun) -> Path:
@@ -53,6 +60,24 @@ def version_publish_remote(*, claim: Claim, model: str, figures: dict[str, Any])
         return _version_create(claim.run, figures, connection_id=claim.run.connection_id, remote_model=model[:200])
 
 
+def version_publish_imported(*, persona: Persona, key: UUID, base_model: str, format: str) -> PersonaModel:
+    """The row of an adapter whose files the engine put in place under `key`. It becomes the current version."""
+    figures = json.loads((Path(settings.MODELS_DIR) / str(key) / "result.json").read_text(encoding="utf-8"))
+    with transaction.atomic():
+        return PersonaModel.objects.create(
+            pk=key,
+            owner_id=persona.owner_id,
+            persona=persona,
+            number=_next_number(persona),
+            name=_name(persona.name, "imported"),
+            base_model=base_model,
+            format=format,
+            spoken_name=persona.name,
+            figures=figures,
+            is_current=True,
+        )
+
+
 def _move(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     source.rename(target)
@@ -65,15 +90,12 @@ def _move(source: Path, target: Path) -> None:
 
 
 def _version_create(run: TrainingRun, figures: dict[str, Any], **where: Any) -> PersonaModel:
-    siblings = PersonaModel.objects.filter(persona=run.persona)
-    number = (siblings.aggregate(Max("number"))["number__max"] or 0) + 1
-    siblings.filter(is_current=True).update(is_current=False)
     return PersonaModel.objects.create(
         pk=run.pk,
         owner_id=run.owner_id,
         persona=run.persona,
         run=run,
-        number=number,
+        number=_next_number(run.persona),
         name=version_name(run),
         base_model=run.base_model,
         format=run.format,
@@ -85,6 +107,13 @@ def _version_create(run: TrainingRun, figures: dict[str, Any], **where: Any) -> 
     )
 
 
+def _next_number(persona: Persona) -> int:
+    """Of a version that takes the place of the current one."""
+    siblings = PersonaModel.objects.filter(persona=persona)
+    siblings.filter(is_current=True).update(is_current=False)
+    return int(siblings.aggregate(Max("number"))["number__max"] or 0) + 1
+
+
 def is_remote(version: PersonaModel) -> bool:
     """Whether a provider serves it. A deleted connection leaves the model's name."""
     return bool(version.connection_id or version.remote_model)
@@ -92,21 +121,64 @@ def is_remote(version: PersonaModel) -> bool:
 
 def version_name(run: TrainingRun) -> str:
     """As in "nora-quick-2026-11-23-0142", in local time."""
-    person = slugify(run.spoken_name, allow_unicode=True) or "persona"
-    return f"{person}-{run.recipe}-{timezone.localtime():%Y-%m-%d-%H%M}"
+    return _name(run.spoken_name, run.recipe)
+
+
+def _name(spoken_name: str, suffix: str) -> str:
+    person = slugify(spoken_name, allow_unicode=True) or "persona"
+    return f"{person}-{suffix}-{timezone.localtime():%Y-%m-%d-%H%M}"
 
 
 def version_make_current(*, version: PersonaModel) -> None:
-    """Chat uses this version from now on."""
+    """Chat uses this version from now on; an archived one comes back."""
     with transaction.atomic():
         PersonaModel.objects.filter(persona=version.persona, is_current=True).update(is_current=False)
-        PersonaModel.objects.filter(pk=version.pk).update(is_current=True)
+        PersonaModel.objects.filter(pk=version.pk).update(is_current=True, archived_at=None)
+
+
+def version_archive(*, version: PersonaModel) -> None:
+    """Puts it out of the chat's sight; nothing is lost. If it was the current one, the newest of the others is now."""
+    with transaction.atomic():
+        PersonaModel.objects.filter(pk=version.pk).update(is_current=False, archived_at=timezone.now())
+        _hand_over(version)
+
+
+def version_unarchive(*, version: PersonaModel) -> None:
+    """The chat offers it again; the only one is also the current one."""
+    with transaction.atomic():
+        PersonaModel.objects.filter(pk=version.pk).update(archived_at=None)
+        _hand_over(version)
+
+
+def version_note(*, version: PersonaModel, notes: str) -> None:
+    """Keeps what the person wrote about it. Refused if it is too long."""
+    text = notes.replace("\r\n", "\n").replace("\0", "").strip()
+    if len(text) > MAX_NOTES:
+        raise Refused(_("The notes are longer than %(n)d characters. Please shorten them.") % {"n": MAX_NOTES})
+    PersonaModel.objects.filter(pk=version.pk).update(notes=text)
+
+
+def version_deploy(*, version: PersonaModel, deployment: str) -> None:
+    """The name under which a provider serves it; empty: the model's own name. Refused if it is no name."""
+    name = deployment.strip()
+    if len(name) > MAX_DEPLOYMENT or any(character.isspace() or not character.isprintable() for character in name):
+        sentence = _(
+            "A deployment's name has at most %(n)d characters and no spaces. Copy it from the provider's page."
+        )
+        raise Refused(sentence % {"n": MAX_DEPLOYMENT})
+    PersonaModel.objects.filter(pk=version.pk).update(deployment=name)
 
 
 def version_delete(*, version: PersonaModel) -> None:
     """Deletes a version with its files. If it was the current one, the newest of the others becomes that."""
     with transaction.atomic():
         version.delete()
-        rest = PersonaModel.objects.filter(persona=version.persona_id)
-        if not rest.filter(is_current=True).exists() and (newest := rest.order_by("-number").first()):
-            PersonaModel.objects.filter(pk=newest.pk).update(is_current=True)
+        _hand_over(version)
+
+
+def _hand_over(version: PersonaModel) -> None:
+    """Where no version is in use, the newest that is not archived is."""
+    rows = PersonaModel.objects.filter(persona=version.persona_id)
+    newest = rows.filter(archived_at=None).order_by("-number").first()
+    if newest and not rows.filter(is_current=True).exists():
+        PersonaModel.objects.filter(pk=newest.pk).update(is_current=True)

@@ -40,8 +40,13 @@ def every_address(run):
     yield "run_pause", "post", address("run_pause", run, run.pk)
     yield "run_resume", "post", address("run_resume", run, run.pk)
     yield "run_submit_again", "post", address("run_submit_again", run, run.pk)
-    yield "version_current", "post", address("version_current", run, run.pk)
-    yield "version_delete", "post", address("version_delete", run, run.pk)
+    yield "version_import", "get", address("version_import", run)
+    yield "version", "get", address("version", run, run.pk)
+    yield "version_compare", "get", f"{address('version_compare', run, run.pk)}?with={run.pk}"
+    for name in ("version_current", "version_archive", "version_notes", "version_deployment", "version_delete"):
+        yield name, "post", address(name, run, run.pk)
+    yield "version_export", "post", address("version_export", run, run.pk, "peft")
+    yield "version_export_file", "get", address("version_export_file", run, run.pk, "peft")
 
 
 def test_this_test_knows_every_address(finished):
@@ -65,7 +70,7 @@ def test_nobody_without_a_session_comes_in(finished, client):
 
 def test_the_wrong_method_is_refused(finished, visitor):
     for name, method, where in every_address(finished):
-        if name != "version_delete":
+        if name not in {"version_delete", "version_import"}:
             wrong = visitor.get if method == "post" else visitor.post
             assert wrong(where).status_code == 405, name
     assert visitor.put(address("version_delete", finished, finished.pk)).status_code == 405

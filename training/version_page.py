@@ -1,0 +1,238 @@
+"""What the pages of the versions show: each in the list, one by itself, two side by side."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from training import run_words
+from training.connections import deployment_note_of, host_of, preset_of
+from training.differences import Difference, difference
+from training.exports import exports_of
+from training.models import PersonaModel
+from training.versions import is_remote
+from training.watching import asked
+
+HASH_SHOWN = 12
+HYPERPARAMETERS = ("epochs", "learning_rate", "learning_rate_multiplier", "rank", "alpha", "batch_rows")
+
+
+@dataclass(frozen=True)
+class Card:
+    """A version in the list."""
+
+    version: PersonaModel
+    changes: str
+    warning: str
+
+    @property
+    def imported(self) -> bool:
+        return is_imported(self.version)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a comparison: what it is, and what it is of each of the two."""
+
+    label: str
+    left: str
+    right: str
+
+    @property
+    def differs(self) -> bool:
+        return self.left != self.right
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question that was kept aside, what the person said, and the last reply of each version ("" if unasked)."""
+
+    question: str
+    expected: str
+    left: str
+    right: str
+
+
+def is_imported(version: PersonaModel) -> bool:
+    return version.figures.get("origin") == "imported"
+
+
+def cards(versions: Iterable[PersonaModel]) -> list[Card]:
+    """Versions of one persona, newest first; each is told apart from the one before it."""
+    rows = list(versions)
+    return [
+        Card(row, changes_in_words(older, row) if older else "", shutdown_warning(row))
+        for row, older in zip(rows, [*rows[1:], None], strict=False)
+    ]
+
+
+def version_context(version: PersonaModel) -> dict[str, Any]:
+    """Everything that templates/training/version.html needs."""
+    siblings = list(PersonaModel.objects.filter(persona=version.persona_id).exclude(pk=version.pk))
+    previous = next((each for each in siblings if each.number < version.number), None)
+    preset = preset_of(version.connection) if version.connection else None
+    exports = exports_of(version)
+    return {
+        "room": "train",
+        "persona": version.persona,
+        "version": version,
+        "others": siblings,
+        "previous": previous,
+        "difference": difference(previous, version) if previous else None,
+        "changes": changes_in_words(previous, version) if previous else "",
+        "imported": is_imported(version),
+        "remote": is_remote(version),
+        "host": host_of(version.connection) if version.connection else "",
+        "preset": preset,
+        "deployment_note": deployment_note_of(preset) if preset else "",
+        "warning": shutdown_warning(version),
+        "cost": cost_of(version),
+        "recipe": recipe_in_words(version),
+        "format": format_in_words(version),
+        "short_hash": version.data_hash[:HASH_SHOWN],
+        "exports": exports,
+        "making": any(export.under_way for export in exports),
+    }
+
+
+def cost_of(version: PersonaModel) -> str:
+    return run_words.cost(version.run) if version.run else ""
+
+
+def changes_in_words(older: PersonaModel, newer: PersonaModel) -> str:
+    """As in "3 answers added, 1 changed since version 2"; empty where that is not known."""
+    found = difference(older, newer)
+    if found is None:
+        return ""
+    if not found.count:
+        return _("the same answers as version %(n)d") % {"n": older.number}
+    counts = ", ".join(_counts(found))
+    return _("%(counts)s since version %(n)d") % {"counts": counts, "n": older.number}
+
+
+def _counts(found: Difference) -> list[str]:
+    words = []
+    if n := len(found.added):
+        words.append(ngettext("%(n)d answer added", "%(n)d answers added", n) % {"n": n})
+    if n := len(found.changed):
+        words.append(ngettext("%(n)d changed", "%(n)d changed", n) % {"n": n})
+    if n := len(found.removed):
+        words.append(ngettext("%(n)d removed", "%(n)d removed", n) % {"n": n})
+    return words
+
+
+def shutdown_of(version: PersonaModel) -> date | None:
+    """From when on its provider answers no more for this base model."""
+    if version.connection is None:
+        return None
+    offer = preset_of(version.connection).offer(version.base_model)
+    return offer.shutdown if offer else None
+
+
+def shutdown_warning(version: PersonaModel) -> str:
+    """What the person should know about the end of its base model; empty where none is known."""
+    ends = shutdown_of(version)
+    if ends is None or version.connection is None:
+        return ""
+    told = {"name": preset_of(version.connection).title, "date": date_format(ends, "DATE_FORMAT")}
+    if ends <= timezone.localdate():
+        return _("%(name)s shut its base model down on %(date)s: it answers no more.") % told
+    advice = _("%(name)s shuts its base model down on %(date)s; from then on it answers no more.") % told
+    return advice + " " + _("Train a version on this computer from the same answers before.")
+
+
+def comparison_context(left: PersonaModel, right: PersonaModel) -> dict[str, Any]:
+    """Everything that templates/training/version_compare.html needs; `left` is the older one."""
+    questions = _questions(left, right)
+    return {
+        "room": "train",
+        "persona": left.persona,
+        "left": left,
+        "right": right,
+        "pair": [left, right],
+        "lines": [*_lines(left, right), *_figures(left, right)],
+        "difference": difference(left, right),
+        "changes": changes_in_words(left, right),
+        "questions": questions,
+        "both_asked": sum(bool(each.left and each.right) for each in questions),
+    }
+
+
+def _lines(left: PersonaModel, right: PersonaModel) -> list[Line]:
+    """How each was made; hyperparameters that neither set are left out."""
+    both = (left, right)
+    lines = [
+        (_("Base model"), [each.base_model for each in both]),
+        (_("Trained at"), [_place(each) for each in both]),
+        (_("Recipe"), [recipe_in_words(each) for each in both]),
+        (_("Format"), [format_in_words(each) for each in both]),
+        (_("Answers"), [str(each.run.items) if each.run else "" for each in both]),
+    ]
+    labels = _labels()
+    for name in HYPERPARAMETERS:
+        values = [each.run.overrides.get(name) if each.run else None for each in both]
+        if any(value is not None for value in values):
+            lines.append((labels[name], [_("as usual") if value is None else f"{value:g}" for value in values]))
+    return [Line(label, *(value or "—" for value in values)) for label, values in lines]
+
+
+def recipe_in_words(version: PersonaModel) -> str:
+    """Empty where it was not trained here."""
+    words = {"quick": _("quick"), "thorough": _("thorough")}
+    return words.get(version.run.recipe, version.run.recipe) if version.run else ""
+
+
+def format_in_words(version: PersonaModel) -> str:
+    return {"chat": _("messages (chat)"), "marker": _("markers (prompt and completion)")}[version.format]
+
+
+def _labels() -> dict[str, str]:
+    return {
+        "epochs": _("Passes (epochs)"),
+        "learning_rate": _("Learning rate"),
+        "learning_rate_multiplier": _("Learning rate, times the usual one"),
+        "rank": _("Rank of the adapter"),
+        "alpha": _("Weight of the adapter (alpha)"),
+        "batch_rows": _("Rows a step (batch)"),
+    }
+
+
+def _figures(left: PersonaModel, right: PersonaModel) -> list[Line]:
+    both = (left.figures, right.figures)
+    lines = [
+        (_("Surprise (loss) at answers kept aside"), [_number(each.get("validation_loss"), ".3f") for each in both]),
+        (_("Next words foreseen (token accuracy)"), [_number(each.get("token_accuracy"), ".0%") for each in both]),
+        (_("Steps"), [_number(each.get("steps"), "d") for each in both]),
+        (_("Trained for"), [_number(each.get("seconds"), ".0f", _("%(n)s s")) for each in both]),
+        (_("Cost"), [_number(each.get("cost"), ".2f", _("%(n)s USD")) for each in both]),
+    ]
+    return [Line(label, *values) for label, values in lines if set(values) != {"—"}]
+
+
+def _number(value: Any, form: str, words: str = "%(n)s") -> str:
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return words % {"n": format(value, form)} if known else "—"
+
+
+def _place(version: PersonaModel) -> str:
+    if is_imported(version):
+        return _("elsewhere (imported)")
+    if not is_remote(version):
+        return _("this computer")
+    return version.connection.name if version.connection else _("a connection that was deleted")
+
+
+def _questions(left: PersonaModel, right: PersonaModel) -> list[Question]:
+    """The questions that both were asked come first."""
+    sides = [{each.question: each for each in asked(version.run)} if version.run else {} for version in (left, right)]
+    found = []
+    for question in dict.fromkeys([*sides[0], *sides[1]]):
+        replies = [side[question].replies[-1][1] if question in side else "" for side in sides]
+        expected = next(side[question].expected for side in reversed(sides) if question in side)
+        found.append(Question(question, expected, *replies))
+    return sorted(found, key=lambda each: not (each.left and each.right))
