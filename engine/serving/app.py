@@ -113,7 +113,8 @@ async def _preload(catalog: Catalog, backend: Backend, scheduler: Scheduler) -> 
     """Load the newest adapters while nothing else is to be done, so that their first request need not wait."""
     seen: set[Adapter] = set()
     while True:
-        newest = sorted(catalog.usable(), key=lambda one: one.created)[-backend.adapter_capacity :]
+        own = [one for one in catalog.usable() if one.base is None]  # another base model is loaded when it is asked for
+        newest = sorted(own, key=lambda one: one.created)[-backend.adapter_capacity :]
         missing = [one for one in newest if one not in seen and not backend.is_loaded(one)]
         if missing and scheduler.idle:
             seen.add(missing[0])

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
+from engine.base_models import BaseModel
+
 FinishReason = Literal["stop", "length"]
 Message = dict[str, str]
 
@@ -19,6 +21,8 @@ class Adapter:
     folder: Path
     stamp: tuple[int, ...]
     created: int
+    base: BaseModel | None = None
+    """The base model that it needs, if that is not the server's default one."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class BrokenAdapter(Exception):
 
 
 class Backend(Protocol):
-    """A runtime with one base model. Its methods block and are called from worker threads."""
+    """A runtime with one base model or several. Its methods block and are called from worker threads."""
 
     slots: int
     adapter_capacity: int
@@ -101,13 +105,16 @@ class Backend(Protocol):
     adapter_file: str
     """The file that an adapter's folder must hold for this runtime."""
 
-    def render(self, messages: Sequence[Message]) -> str:
-        """The prompt of a dialogue, up to where the assistant's reply begins."""
+    def slots_for(self, adapter: Adapter | None) -> int:
+        """How many generations under `adapter` may run at once: at most `slots`."""
+
+    def render(self, messages: Sequence[Message], adapter: Adapter | None = None) -> str:
+        """The prompt of a dialogue for the base model of `adapter`, up to where the assistant's reply begins."""
 
     def is_loaded(self, adapter: Adapter | None) -> bool: ...
 
     def load(self, adapter: Adapter) -> None:
-        """Make `adapter` ready; never called while something is generated. Raises BrokenAdapter."""
+        """Make `adapter` ready; never called while something is generated. Raises BrokenAdapter, ApiError."""
 
     def generate(self, request: Generation, slot: int, on_token: OnToken) -> Outcome:
         """Generate until the end, `max_tokens`, the context's end or `on_token`'s True. Raises ApiError."""

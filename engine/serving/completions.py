@@ -80,7 +80,7 @@ class Service:
         wanted = requests.flag(body, "logprobs")
         if top is not None and not wanted:
             raise invalid("top_logprobs", "`top_logprobs` is only allowed with `logprobs: true`.")
-        prompt = self.backend.render(requests.messages(body))
+        prompt = self.backend.render(requests.messages(body), adapter)
         one = Generation(
             prompt, adapter, options.max_tokens, options.sampling, options.stop, (top or 0) if wanted else None
         )
@@ -113,7 +113,7 @@ class Service:
         model = requests.text(body, "model")
         adapter = self.catalog.find(model)
         chat = "messages" in body
-        prompt = self.backend.render(requests.messages(body)) if chat else requests.text(body, "prompt")
+        prompt = self.backend.render(requests.messages(body), adapter) if chat else requests.text(body, "prompt")
         task = ScoreTask(prompt, requests.continuations(body, MAX_CONTINUATIONS), adapter)
         self.scheduler.submit(task)
         try:

@@ -43,6 +43,17 @@ def broken_model(name: str, reason: str) -> ApiError:
     return ApiError(422, f"The model “{name}” cannot be served: {reason}", "model_broken", "model")
 
 
+def no_room(base: str, needed: int, free: int) -> ApiError:
+    """A 503: a base model beside the default one does not fit into memory; both in bytes."""
+    return ApiError(
+        503,
+        f"The base model “{base}” takes about {needed / 1e9:.1f} GB of memory; {free / 1e9:.1f} GB are free for it. "
+        "Close other programs, or choose a version of a smaller base model.",
+        "base_model_too_large",
+        "model",
+    )
+
+
 def context_exceeded(prompt_tokens: int, context_length: int) -> ApiError:
     """A 400 for a prompt that does not fit; both in tokens."""
     return ApiError(

@@ -61,12 +61,15 @@ class LlamaBackend:
         self._server: Any = None
         self._loaded: list[Adapter] = []
         self._recent: list[Adapter] = []
+        self._adds_bos = False
         self._start([])
         self._adds_bos = self._probe_bos()
 
-    def render(self, messages: Sequence[Message]) -> str:
-        prompt = self._template.render(messages)
-        return prompt.removeprefix(self._template.bos_token) if self._adds_bos else prompt
+    def slots_for(self, adapter: Adapter | None) -> int:
+        return SLOTS
+
+    def render(self, messages: Sequence[Message], adapter: Adapter | None = None) -> str:
+        return self._template.render(messages)
 
     def is_loaded(self, adapter: Adapter | None) -> bool:
         return adapter is None or adapter in self._loaded
@@ -113,6 +116,8 @@ class LlamaBackend:
         if adapter is not None:
             lora = [{"id": self._loaded.index(adapter), "scale": 1.0}]
             self._recent = [one for one in self._recent if one != adapter] + [adapter]
+        if self._adds_bos:  # or it would stand there twice
+            prompt = prompt.removeprefix(self._template.bos_token)
         request = {"prompt": prompt, "lora": lora, "id_slot": slot, "stream": True, "timings_per_token": True}
         self._server.handle_completions({**request, **fields}, reply)
         if reply.error is not None:

@@ -76,7 +76,9 @@ class Scheduler:
     def _can_start(self, task: Task) -> bool:
         if not self._running:
             return True
-        if len(self._running) >= self._backend.slots or not self._backend.is_loaded(task.adapter):
+        if not self._backend.is_loaded(task.adapter):
+            return False
+        if len(self._running) >= self._backend.slots_for(task.adapter):
             return False
         return all(other.adapter == task.adapter for other in self._running)
 
@@ -120,5 +122,7 @@ class Scheduler:
         if isinstance(error, BrokenAdapter) and task.adapter is not None:
             self._on_broken(task.adapter, str(error))
             return broken_model(task.adapter.name, str(error))
+        if isinstance(error, ApiError):
+            return error
         log.error("A generation failed", exc_info=error)
         return ApiError(500, "The generation failed inside the server. Its log says why.", "internal_error")

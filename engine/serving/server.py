@@ -13,6 +13,7 @@ import uvicorn
 from engine.base_models import BaseModel, resolve
 from engine.serving.app import create_app
 from engine.serving.backend import Backend
+from engine.serving.bases import Bases
 from engine.serving.catalog import Catalog
 from engine.serving.http import LOCAL_NAMES
 from engine.serving.lifecycle import Shutdown
@@ -27,8 +28,9 @@ def serve(options: argparse.Namespace, shutdown: Shutdown) -> None:
     key = _read_key(options.api_key_file)
     listener = _listen(options.host, options.port)
     base = resolve(options.base_model, options.cache)
-    backend = _backend(base, options.threads)
-    catalog = Catalog(options.models, base.name, backend.adapter_file)
+    limit = None if options.memory_mb is None else options.memory_mb * 10**6
+    backend = Bases(base, options.cache, lambda one: _backend(one, options.threads), limit)
+    catalog = Catalog(options.models, base.name, backend.adapter_file, backend.locate)
     only_local = f"[{options.host}]" in LOCAL_NAMES or options.host in LOCAL_NAMES
     app = create_app(backend, catalog, lambda: _retriever(options.cache), key, only_local)
     server = uvicorn.Server(

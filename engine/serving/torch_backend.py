@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,7 +38,10 @@ class TransformersBackend:
         self._loaded: list[Adapter] = []
         self._cache: tuple[Adapter | None, list[int], Any] | None = None
 
-    def render(self, messages: Sequence[Message]) -> str:
+    def slots_for(self, adapter: Adapter | None) -> int:
+        return self.slots
+
+    def render(self, messages: Sequence[Message], adapter: Adapter | None = None) -> str:
         return self._template.render(messages)
 
     def is_loaded(self, adapter: Adapter | None) -> bool:
@@ -86,12 +90,12 @@ class TransformersBackend:
         return [self._logprob(row, token, 0) for row, token in zip(rows, added, strict=True)]
 
     def close(self) -> None:
-        self._cache = None
+        self._cache = self._model = None
+        gc.collect()
 
     def _encode(self, prompt: str) -> list[int]:
-        """Token ids; a begin-of-sequence token that the template wrote is not added twice."""
-        bos = self._template.bos_token
-        ids = self._tokenizer.encode(prompt, add_special_tokens=not (bos and prompt.startswith(bos)))
+        """Token ids; like training, nothing is added to what the template wrote."""
+        ids = self._tokenizer.encode(prompt, add_special_tokens=False)
         self._check(ids)
         return list(ids)
 

@@ -33,7 +33,10 @@ class Speller:
         self._active: list[str] = []
         self._loaded: Adapter | None = None
 
-    def render(self, messages: Sequence[Message]) -> str:
+    def slots_for(self, adapter: Adapter | None) -> int:
+        return self.slots
+
+    def render(self, messages: Sequence[Message], adapter: Adapter | None = None) -> str:
         return ""
 
     def is_loaded(self, adapter: Adapter | None) -> bool:
