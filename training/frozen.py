@@ -42,6 +42,7 @@ def freeze(run: TrainingRun) -> None:
         "seed": run.seed,
         "overrides": run.overrides,
         "samples": files.samples,
+        "memory_limit_bytes": int(settings.TRAINING_MEMORY_GB * 1e9),
     }
     _write(run.folder / JOB, json.dumps(job).encode())  # last: its presence says that the rows are whole
     run.data_hash = files.sha256
