@@ -232,7 +232,7 @@ def _questions(left: PersonaModel, right: PersonaModel) -> list[Question]:
     sides = [{each.question: each for each in asked(version.run)} if version.run else {} for version in (left, right)]
     found = []
     for question in dict.fromkeys([*sides[0], *sides[1]]):
-        replies = [side[question].replies[-1][1] if question in side else "" for side in sides]
+        replies = [side[question].replies[-1][-1] if question in side else "" for side in sides]
         expected = next(side[question].expected for side in reversed(sides) if question in side)
         found.append(Question(question, expected, *replies))
     return sorted(found, key=lambda each: not (each.left and each.right))
