@@ -25,6 +25,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "rank": (1, 256),
     "batch_rows": (1, 64),
 }
+FIELDS = ("where", "model", "other_model", "recipe", "format", "seed", *LIMITS)  # of the form
 WHOLE = {"epochs", "rank", "batch_rows"}
 SETTABLE_HERE = ("epochs", "learning_rate", "rank", "batch_rows")
 # Providers charge by the pass. OpenAI aims at three for some hundred examples ("Data preparation and analysis for chat

@@ -27,6 +27,7 @@ EARLY_END = 0.5  # of several passes: a training here stops when another one no 
 UNMEASURED = (0.85, 2.0)  # times what is reckoned from another computer's speed
 ANOTHER_SIZE = (0.5, 3.0)  # and from another model's
 MEASURED = (0.85, 1.3)
+TRIED = (0.6, 1.5)  # two steps are a small sample, and the computer may have been busy
 # Money: an exact count still lacks what the provider adds to each example; an estimate is good to a fifth.
 EXACT_COUNT, ESTIMATED_COUNT = (1.0, 1.05), (0.8, 1.25)
 CENT = 0.01
@@ -104,26 +105,34 @@ def plan_of_files(files: RowFiles, choice: Choice) -> Plan:
     }
     if choice.preset:
         return Plan(**common, money=_money(tokens, counted.exact, choice), prices_of=choice.preset.prices_of)
-    speed = measured_speed(choice.base_model)
+    seconds, measured = _seconds(tokens, choice)
     return Plan(
         **common,
-        seconds=_seconds(tokens, speed, choice),
-        measured=speed is not None,
+        seconds=seconds,
+        measured=measured,
         memory_bytes=local_model(choice.base_model).memory_bytes,
     )
 
 
-def _seconds(tokens: int, speed: float | None, choice: Choice) -> tuple[float, float] | None:
-    """From the shortest to the longest; None for a model of unknown size that was never tried here."""
-    low, high = MEASURED
-    if speed is None:
-        parameters = local_model(choice.base_model).entry.parameters
-        if not parameters:
-            return None
-        speed = TOKENS_PER_SECOND * MEASURED_PARAMETERS / parameters
-        low, high = UNMEASURED if choice.base_model == DEFAULT_MODEL else ANOTHER_SIZE
+def _seconds(tokens: int, choice: Choice) -> tuple[tuple[float, float] | None, bool]:
+    """From the shortest to the longest, and whether that rests on this computer; None where nobody knows."""
+    here = speed_here(choice.base_model)
+    known = here or _speed_elsewhere(choice.base_model)
+    if known is None:
+        return None, False
+    speed, (low, high) = known
     seconds = OVERHEAD_SECONDS + tokens / speed
-    return seconds * (min(low, EARLY_END) if choice.epochs > 1 else low), seconds * high
+    least = seconds * (min(low, EARLY_END) if choice.epochs > 1 else low)
+    return (least, seconds * high), here is not None
+
+
+def _speed_elsewhere(base_model: str) -> tuple[float, tuple[float, float]] | None:
+    """Reckoned from another computer's speed with the bundled model, by the number of weights."""
+    parameters = local_model(base_model).entry.parameters
+    if not parameters:
+        return None
+    spread = UNMEASURED if base_model == DEFAULT_MODEL else ANOTHER_SIZE
+    return TOKENS_PER_SECOND * MEASURED_PARAMETERS / parameters, spread
 
 
 def _money(tokens: int, exact: bool, choice: Choice) -> tuple[float, float] | None:
@@ -135,15 +144,16 @@ def _money(tokens: int, exact: bool, choice: Choice) -> tuple[float, float] | No
     return price * low, price * high
 
 
-def measured_speed(base_model: str) -> float | None:
-    """Tokens a second on this computer, of the last trainings of this base model or else of its trial."""
+def speed_here(base_model: str) -> tuple[float, tuple[float, float]] | None:
+    """Tokens a second on this computer, of the last trainings of this base model or else of its trial, and how far a
+    training may be from that, as a range of factors."""
     versions = PersonaModel.objects.filter(base_model=base_model, connection=None).order_by("-created_at")
     speeds = [version.figures.get("tokens_per_second") for version in versions[:EARLIER_RUNS]]
     known = [speed for speed in speeds if isinstance(speed, int | float) and speed > 0]
     if known:
-        return median(known)
+        return median(known), MEASURED
     trial = last_trial(base_model)
-    return trial.tokens_per_second if trial and trial.tokens_per_second > 0 else None
+    return (trial.tokens_per_second, TRIED) if trial and trial.tokens_per_second > 0 else None
 
 
 def duration_range(seconds: float, low: float = 0.9, high: float = 1.15) -> str:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,7 +18,7 @@ from questionnaires.models import Persona
 from questionnaires.services import Refused, dataset_build
 from questionnaires.views import persona_or_404
 from training import services, tasks, trials
-from training.choices import Reading, choice_read
+from training.choices import FIELDS, Reading, choice_read
 from training.connections import consent_to
 from training.estimates import plan_of_files
 from training.models import Connection, PersonaModel, TrainingRun
@@ -72,6 +72,8 @@ def run_start(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
     """Queues a training and shows it; a second click shows the same one. At a provider it asks for consent first."""
     persona = persona_or_404(request, persona_id)
     reading = read_choice(request, request.POST)
+    if "reckon" in request.POST:
+        return redirect(_page_address(persona, request.POST))
     try:
         if sentence := faults_of(reading):
             raise Refused(sentence)
@@ -173,4 +175,10 @@ def speed_trial(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
     if not tasks.enqueue_trial(reading.choice.base_model):
         trials.trial_drop(base_model=reading.choice.base_model)
         messages.error(request, _("The worker is away. Start the program anew, then try again."))
-    return redirect(f"{reverse('train', args=(persona.pk,))}?{reading.choice.query}")
+    return redirect(_page_address(persona, request.POST))
+
+
+def _page_address(persona: Persona, data: Mapping[str, str]) -> str:
+    """The page with the form as it was filled in, wrong fields too."""
+    filled = {name: data[name] for name in FIELDS if data.get(name)}
+    return f"{reverse('train', args=(persona.pk,))}?{urlencode(filled)}"

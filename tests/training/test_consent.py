@@ -142,3 +142,13 @@ def test_a_provider_without_a_named_model_is_a_sentence(author, visitor, owner, 
     reply = start(visitor, author, {"where": str(nameless.pk)})
     assert reply.status_code == 400
     assert "Name a base model" in reply.content.decode()
+
+
+def test_without_scripts_a_button_reckons_anew_and_keeps_what_was_typed(author, visitor, choice):
+    reply = start(visitor, author, choice | {"recipe": "thorough", "epochs": "99", "reckon": "yes"})
+    assert reply["Location"].startswith(reverse("train", args=(author.pk,)) + "?where=")
+    page = visitor.get(reply["Location"]).content.decode()
+    assert 'value="99"' in page
+    assert "must be a whole number from 1 to 20" in page
+    assert 'value="thorough" checked' in page
+    assert not TrainingRun.objects.exists()
