@@ -82,7 +82,8 @@ def _question_load(row: Question | None, topic: Topic, position: int, entry: dic
 
 
 def _questionnaire_load(entry: dict[str, Any]) -> None:
-    questionnaire, _ = Questionnaire.objects.update_or_create(slug=entry["slug"], defaults={"title": entry["title"]})
+    texts = {"title": entry["title"], "purpose": entry.get("purpose", {})}
+    questionnaire, _ = Questionnaire.objects.update_or_create(slug=entry["slug"], defaults=texts)
     ids = dict(Question.objects.filter(persona=None, slug__in=entry["questions"]).values_list("slug", "pk"))
     unknown = [slug for slug in entry["questions"] if slug not in ids]
     if unknown:

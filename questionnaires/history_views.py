@@ -1,4 +1,4 @@
-"""Pages that look back: the history of an answer, and the search."""
+"""Pages around the writing: the history of an answer, the search, and which questionnaire is asked."""
 
 import uuid
 
@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from questionnaires.history import answer_restore, history_get
 from questionnaires.search import search
-from questionnaires.services import Refused
+from questionnaires.services import Refused, questionnaire_choose, questionnaires_get
 from questionnaires.views import persona_or_404, question_or_404
 
 
@@ -57,3 +57,18 @@ def find(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
     text = " ".join(request.GET.get("q", "").split())[:200]
     context = {"room": "write", "persona": persona, "text": text, "results": search(persona=persona, text=text)}
     return render(request, "questionnaires/find.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def questionnaires(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
+    """The questionnaires with how far each is. POST chooses one and goes to its first open question."""
+    persona = persona_or_404(request, persona_id)
+    fault, status = "", 200
+    if request.method == "POST":
+        try:
+            questionnaire_choose(persona=persona, slug=request.POST.get("questionnaire", ""))
+            return redirect("write", persona.pk)
+        except Refused as refused:
+            fault, status = str(refused), refused.status
+    context = {"room": "write", "persona": persona, "choices": questionnaires_get(persona=persona), "fault": fault}
+    return render(request, "questionnaires/questionnaires.html", context, status=status)

@@ -15,6 +15,9 @@ class Persona(Owned):
     name = models.CharField(max_length=80)
     language = models.CharField(max_length=8, default="en")
     is_demo = models.BooleanField(default=False)  # fictional and read-only
+    questionnaire = models.ForeignKey(
+        "Questionnaire", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )  # none: know-me-200
     current_question = models.ForeignKey("Question", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
@@ -84,12 +87,17 @@ class Questionnaire(models.Model):
 
     slug = models.SlugField(primary_key=True)
     title = models.JSONField(default=dict)
+    purpose = models.JSONField(default=dict)  # one line on what it is for, by language
     questions: "models.ManyToManyField[Question, QuestionnaireItem]" = models.ManyToManyField(
         Question, through="QuestionnaireItem", related_name="questionnaires"
     )
 
     def __str__(self) -> str:
         return localised(self.title)
+
+    @property
+    def line(self) -> str:
+        return localised(self.purpose)
 
 
 class QuestionnaireItem(models.Model):

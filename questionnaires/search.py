@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from questionnaires.models import Answer, Persona, Question
-from questionnaires.services import progress_get
+from questionnaires.services import Progress, progress_get
 
 AROUND = 60  # characters shown before the first word found
 SHOWN = 180  # characters of an answer in a result
@@ -29,13 +29,20 @@ def search(*, persona: Persona, text: str) -> list[Result]:
     progress = progress_get(persona=persona)
     answers = dict(Answer.objects.filter(persona=persona).values_list("question_id", "text"))
     found: list[tuple[bool, int, Result]] = []
-    for question in progress.order:
+    for question in _questions(progress):
         answer = answers.get(question.pk, "")
         if all(word in f"{question.text}\n{answer}".casefold() for word in words):
             state = progress.states.get(question.pk, Answer.State.OPEN)
             result = Result(question, state, marked(question.text, words), marked(_excerpt(answer, words), words))
             found.append((not all(word in question.text.casefold() for word in words), len(found), result))
     return [result for _in_answer, _place, result in sorted(found, key=lambda each: each[:2])][:MOST]
+
+
+def _questions(progress: Progress) -> list[Question]:
+    """In the order of asking, then those answered outside the questionnaire."""
+    asked = {question.pk for question in progress.order}
+    others = (question for topic in progress.topics for question, _state in topic.questions)
+    return [*progress.order, *(question for question in others if question.pk not in asked)]
 
 
 def _excerpt(answer: str, words: list[str]) -> str:

@@ -10,7 +10,16 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from questionnaires.dataset import Item, normalise
-from questionnaires.models import Answer, AnswerRevision, Persona, Question, QuestionnaireItem, Topic, localised
+from questionnaires.models import (
+    Answer,
+    AnswerRevision,
+    Persona,
+    Question,
+    Questionnaire,
+    QuestionnaireItem,
+    Topic,
+    localised,
+)
 
 DEFAULT_QUESTIONNAIRE = "know-me-200"
 MAX_ANSWER_BYTES = 100_000
@@ -200,21 +209,58 @@ def _revision(answer: Answer, text: str, state: str, operation_id: str, source: 
 
 
 def progress_get(*, persona: Persona) -> Progress:
-    """All questions of the persona by topic and in the order of asking, with the states of their answers."""
+    """The questions of the persona's questionnaire and its own ones, in the order of asking, with the states of all
+    answers. The topics hold what was answered outside the questionnaire as well: it is asked once wherever it stands.
+    """
     answers = Answer.objects.filter(persona=persona).values_list("question_id", "state", "text")
     states = {question: state for question, state, _text in answers if state != Answer.State.OPEN}
     words = sum(len(text.split()) for _question, state, text in answers if state == Answer.State.ANSWERED)
     own = list(Question.objects.filter(persona=persona))
-    items = QuestionnaireItem.objects.filter(questionnaire=DEFAULT_QUESTIONNAIRE).select_related("question__topic")
+    chosen = persona.questionnaire_id or DEFAULT_QUESTIONNAIRE
+    items = QuestionnaireItem.objects.filter(questionnaire=chosen).select_related("question__topic")
     order = [item.question for item in items] + own
+    asked = {question.pk for question in order}
+    elsewhere = Question.objects.filter(pk__in=[key for key in states if key not in asked]).select_related("topic")
     topics: dict[Topic | None, list[tuple[Question, str]]] = {}
-    for question in sorted(order, key=_place):
+    for question in sorted([*order, *elsewhere], key=_place):
         topics.setdefault(question.topic, []).append((question, states.get(question.pk, Answer.State.OPEN)))
     return Progress([TopicProgress(topic, entries) for topic, entries in topics.items()], order, states, words)
 
 
 def _place(question: Question) -> tuple[int, int]:
     return (question.topic.position if question.topic else 10_000, question.position)
+
+
+@dataclass(frozen=True)
+class QuestionnaireProgress:
+    questionnaire: Questionnaire
+    answered: int
+    total: int
+    is_chosen: bool
+
+
+def questionnaires_get(*, persona: Persona) -> list[QuestionnaireProgress]:
+    """All questionnaires, the longest first, with how much of each is answered: an answer counts in all of them."""
+    answered = set(
+        Answer.objects.filter(persona=persona, state=Answer.State.ANSWERED).values_list("question", flat=True)
+    )
+    chosen = persona.questionnaire_id or DEFAULT_QUESTIONNAIRE
+    found = []
+    for questionnaire in Questionnaire.objects.prefetch_related("items"):
+        keys = {item.question_id for item in questionnaire.items.all()}
+        is_chosen = questionnaire.pk == chosen
+        found.append(QuestionnaireProgress(questionnaire, len(keys & answered), len(keys), is_chosen))
+    return sorted(found, key=lambda each: -each.total)
+
+
+def questionnaire_choose(*, persona: Persona, slug: str) -> None:
+    """The persona is asked the questions of that questionnaire from now on. Refused for one that does not exist."""
+    _writable(persona)
+    if not Questionnaire.objects.filter(pk=slug).exists():
+        raise Refused(_("There is no such questionnaire. Choose one of the list."), status=404)
+    persona.questionnaire_id = slug
+    persona.current_question = None
+    persona.save(update_fields=["questionnaire", "current_question"])
 
 
 def question_next(*, persona: Persona, progress: Progress) -> Question | None:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("p/<uuid:persona_id>/delete/", views.persona_delete, name="persona_delete"),
     path("p/<uuid:persona_id>/write/", views.write, name="write"),
     path("p/<uuid:persona_id>/write/new/", views.question_new, name="question_new"),
+    path("p/<uuid:persona_id>/questionnaires/", history_views.questionnaires, name="questionnaires"),
     path("p/<uuid:persona_id>/write/find/", history_views.find, name="find"),
     path("p/<uuid:persona_id>/write/<slug:slug>/", views.question, name="question"),
     path("p/<uuid:persona_id>/write/<slug:slug>/history/", history_views.history, name="history"),
