@@ -81,7 +81,7 @@ def _work(claim: Claim, should_pause: Callable[[], bool]) -> None:
     if is_published(run):
         version_publish(claim=claim)
         return
-    if not is_frozen(run):
+    if not (may_have_remote_job(run) or is_frozen(run)):
         run_prepare(claim=claim)
     updates = PROVIDERS[run.provider].follow(job_of(run), lambda: _wish(claim, should_pause))
     with closing(cast(Any, updates)):

@@ -1,5 +1,9 @@
 """The published OpenAPI document, as far as the stand-in speaks it."""
 
+import json
+import os
+import re
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,12 +38,39 @@ def unchecked() -> str:
 
 
 @cache
-def _document() -> dict[str, Any]:
+def load() -> dict[str, Any]:
+    """The operations of the stand-in and the schemas that they use. Read once on a machine: the document is long."""
+    status = DOCUMENT.stat()
+    kept = Path(tempfile.gettempdir()) / f"openai-openapi-{os.getuid()}-{status.st_size}-{status.st_mtime_ns}.json"
+    if kept.is_file():
+        return dict(json.loads(kept.read_text()))
     import yaml
 
     with DOCUMENT.open(encoding="utf-8") as file:
         whole = yaml.load(file, Loader=yaml.CSafeLoader)
-    return {"paths": whole["paths"], "components": {"schemas": _modern(whole["components"]["schemas"])}}
+    paths = {path: whole["paths"][path] for _method, path in OPERATIONS.values()}
+    schemas = _closure(paths, whole["components"]["schemas"])
+    found = {"paths": paths, "components": {"schemas": _modern(schemas)}}
+    part = kept.with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps(found, default=str))
+    part.replace(kept)
+    return found
+
+
+def _closure(paths: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schemas that are used, and those that they use."""
+    found: dict[str, Any] = {}
+    waiting = _named(paths)
+    while waiting:
+        name = waiting.pop()
+        if name in schemas and name not in found:
+            found[name] = schemas[name]
+            waiting |= _named(schemas[name])
+    return found
+
+
+def _named(part: Any) -> set[str]:
+    return set(re.findall(r"#/components/schemas/([\w.-]+)", json.dumps(part, default=str)))
 
 
 def _modern(schema: Any) -> Any:
@@ -61,11 +92,11 @@ def _validator(operation: str, what: str) -> Any:
     from jsonschema import Draft202012Validator
 
     method, path = OPERATIONS[operation]
-    described = _document()["paths"][path][method]
+    described = load()["paths"][path][method]
     content = (described.get("requestBody") or {}) if what == "request" else described["responses"]["200"]
     schemas = [each.get("schema") for each in (content.get("content") or {}).values()]
     schema = schemas[0] if schemas else {"maxProperties": 0}
-    return Draft202012Validator({**schema, "components": _document()["components"]})
+    return Draft202012Validator({**schema, "components": load()["components"]})
 
 
 def faults_of_request(operation: str, body: Any, query: dict[str, str]) -> list[str]:
@@ -73,7 +104,7 @@ def faults_of_request(operation: str, body: Any, query: dict[str, str]) -> list[
     if unchecked():
         return []
     method, path = OPERATIONS[operation]
-    described = _document()["paths"][path][method].get("parameters", [])
+    described = load()["paths"][path][method].get("parameters", [])
     known = {parameter["name"] for parameter in described if parameter["in"] == "query"}
     unknown = [name for name in query if name.split("[")[0] not in known]
     return [f"unknown query parameter {name}" for name in unknown] + _faults(operation, "request", body)

@@ -53,6 +53,8 @@ class Standin:
         self._server: ThreadingHTTPServer | None = None
 
     def start(self) -> "Standin":
+        if not schema.unchecked():
+            schema.load()
         handler = type("BoundHandler", (Handler,), {"standin": self})
         self._server = Server(("127.0.0.1", self.port), handler)
         self.port = self._server.server_address[1]

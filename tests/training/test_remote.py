@@ -346,6 +346,35 @@ def test_remote_runs_ring_another_bell(run, author, no_broker):
     assert no_broker[1:] == [("training.tasks.run_remote", str(run.pk))]  # it rings for the next look itself
 
 
+def test_a_lost_folder_does_not_touch_a_job_that_runs(run, author, standin):
+    import shutil
+
+    look(run, times=2)
+    shutil.rmtree(run.folder)
+    answer(author, 1, start=40)
+    look_until(run, {"ready"})
+    assert len(standin.jobs) == 1
+
+
+def test_what_no_database_keeps_is_made_harmless(run, standin):
+    standin.habits.hold = "running"
+    look(run, times=3)
+    job = standin.jobs[0]
+    standin.account.tell(job, "A NUL \0 and half a pair \ud800.")
+    standin.account.tell(job, "Step", "metrics", step=-3, total_steps=10**30, train_loss=float("nan"), valid_loss=1.0)
+    job.events[-1]["created_at"] = "2026-11-23T05:00:00Z"
+    standin.habits.hold = ""
+    look_until(run, {"ready"})
+    assert "A NUL \ufffd and half a pair \ufffd." in [event["message"] for event in events(run, "log")]
+
+
+def test_a_provider_that_lists_nothing_can_still_train(run, standin):
+    for operation in ("files.list", "jobs.list"):
+        standin.tell(operation, "status", status=404, times=-1)
+    look_until(run, {"ready"})
+    assert len(standin.jobs) == 1
+
+
 def test_no_key_is_written_anywhere(run, standin, caplog, connection):
     caplog.set_level("DEBUG")
     standin.tell("jobs.retrieve", "status", status=500)

@@ -52,7 +52,9 @@ def test_each_refusal_has_its_kind_and_sentence(api, standin, status, code, kind
     assert standin.count("models.list") == 1
 
 
-@pytest.mark.parametrize(("told", "seconds"), [("7", 7.0), ("soon", 0.0)])
+@pytest.mark.parametrize(
+    ("told", "seconds"), [("7", 7.0), ("soon", 0.0), ("Mon, 23 Nov 2020 05:00:00 GMT", 0.0), ("9" * 12, 3600.0)]
+)
 def test_when_to_come_again_is_heard(api, standin, told, seconds):
     standin.tell("models.list", "status", status=429, headers={"retry-after": told})
     with pytest.raises(RateLimited) as caught:

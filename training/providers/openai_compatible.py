@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 12.0  # together, for two addresses, shorter than a lease
 PAGE, MAX_PAGES = 100, 50
+LONGEST_WAIT = 3600.0
 MAX_RESULT_BYTES = 5_000_000
 PURPOSE: Literal["fine-tune"] = "fine-tune"
 
@@ -192,14 +193,16 @@ def _plain(ask: Callable[[], Any]) -> Answer:
 
 
 def clean(value: Any) -> Any:
-    """What any database keeps: NaN and infinities become None, NUL becomes U+FFFD."""
+    """What any database keeps: NaN and infinities become None, NUL and lone surrogates U+FFFD."""
     if isinstance(value, dict):
         return {str(key): clean(each) for key, each in value.items()}
     if isinstance(value, list):
         return [clean(each) for each in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
 
 
 @contextmanager
@@ -209,7 +212,7 @@ def _translated() -> Iterator[None]:
         yield
     except AddressRefused as refused:
         raise Forbidden(str(refused)) from refused
-    except (openai.APIError, httpx2.HTTPError, ValueError) as error:
+    except (openai.APIError, httpx2.HTTPError, ValueError, RecursionError) as error:
         status, code = getattr(error, "status_code", None), getattr(error, "code", None)
         logger.info("provider: %s, status %s, code %s", type(error).__name__, status, code)
         raise _error_of(error) from error
@@ -239,13 +242,15 @@ def _words(error: openai.APIStatusError) -> str:
 
 
 def _retry_after(response: httpx2.Response) -> float:
-    """Seconds, from a number or an HTTP date; 0 where neither is given."""
+    """Seconds, from a number or an HTTP date, an hour at most; 0 where neither is given."""
     told = response.headers.get("retry-after", "")
     try:
-        return max(0.0, float(told))
+        seconds = float(told) if told.strip().isdigit() else (_date(told) - datetime.now(UTC)).total_seconds()
     except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
         return 0.0
+    return min(max(0.0, seconds), LONGEST_WAIT)
+
+
+def _date(text: str) -> datetime:
+    found = parsedate_to_datetime(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

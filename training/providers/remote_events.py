@@ -27,7 +27,7 @@ def new_events(rows: Iterable[dict[str, Any]], seen: Set[str]) -> list[dict[str,
 
 
 def _order(row: dict[str, Any]) -> tuple[float, str]:
-    return (_number(row.get("created_at")) or 0.0, str(row.get("id") or row))
+    return (number(row.get("created_at")) or 0.0, str(row.get("id") or row))
 
 
 def identity(row: dict[str, Any]) -> str:
@@ -37,9 +37,9 @@ def identity(row: dict[str, Any]) -> str:
 
 def lines(row: dict[str, Any]) -> Iterator[Event]:
     """A provider's event as progress lines: none, one, or a step with its validation."""
-    at = _number(row.get("created_at")) or 0.0
+    at = number(row.get("created_at")) or 0.0
     data = row.get("data") if isinstance(row.get("data"), dict) else {}
-    if data and _number(data.get("step")) is not None:
+    if data and number(data.get("step")) is not None:
         yield from metric_lines(data, at)
     elif message := str(row.get("message") or "")[:MAX_MESSAGE]:
         yield {"event": "log", "at": at, "message": message, "level": str(row.get("level") or "info")}
@@ -49,15 +49,15 @@ def metric_lines(data: dict[str, Any], at: float) -> Iterator[Event]:
     """Metrics of a step. A figure over all validation rows is worth more than one over a batch of them."""
     step = _whole(data.get("step"))
     total = _whole(data.get("total_steps"))
-    loss, accuracy = _number(data.get("train_loss")), _number(data.get("train_mean_token_accuracy"))
+    loss, accuracy = number(data.get("train_loss")), number(data.get("train_mean_token_accuracy"))
     if loss is not None:
         yield _without_none(
             {"event": "step", "at": at, "step": step, "total_steps": total, "loss": loss, "token_accuracy": accuracy}
         )
     for prefix, whole in (("full_valid", True), ("valid", False)):
-        loss = _number(data.get(f"{prefix}_loss"))
+        loss = number(data.get(f"{prefix}_loss"))
         if loss is not None:
-            accuracy = _number(data.get(f"{prefix}_mean_token_accuracy"))
+            accuracy = number(data.get(f"{prefix}_mean_token_accuracy"))
             yield _without_none(
                 {"event": "validation", "at": at, "step": step, "loss": loss, "token_accuracy": accuracy, "full": whole}
             )
@@ -69,22 +69,22 @@ def checkpoint_line(row: dict[str, Any]) -> Event:
     step = _whole(row.get("step_number"))
     model = str(row.get("fine_tuned_model_checkpoint") or row.get("id") or "")
     metrics = row.get("metrics") if isinstance(row.get("metrics"), dict) else {}
-    at = _number(row.get("created_at")) or 0.0
+    at = number(row.get("created_at")) or 0.0
     return {"event": "checkpoint", "at": at, "step": step, "model": model, "metrics": metrics}
 
 
-def _number(value: Any) -> float | None:
-    """A finite number, also one that was written as text."""
+def number(value: Any) -> float | None:
+    """A finite number, also one that was written as text; None for anything else."""
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) and not isinstance(value, bool) else None
+    return found if math.isfinite(found) and not isinstance(value, bool) else None
 
 
 def _whole(value: Any) -> int:
     """A step's number, as far as a column of the database can hold one."""
-    return min(MAX_STEP, max(0, int(_number(value) or 0)))
+    return min(MAX_STEP, max(0, int(number(value) or 0)))
 
 
 def _without_none(event: Event) -> Event:

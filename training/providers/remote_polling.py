@@ -20,7 +20,16 @@ from training.providers.errors import (
     Unavailable,
 )
 from training.providers.openai_compatible import Answer
-from training.providers.remote_events import FINAL, checkpoint_line, identity, lines, metric_lines, new_events, state_of
+from training.providers.remote_events import (
+    FINAL,
+    checkpoint_line,
+    identity,
+    lines,
+    metric_lines,
+    new_events,
+    number,
+    state_of,
+)
 from training.providers.remote_session import Session
 from training.providers.remote_submission import LOOKS, ours
 from training.providers.result_files import read_metrics
@@ -206,7 +215,7 @@ def _results(session: Session, told: Answer) -> Iterator[Update]:
         except RemoteError as error:
             yield session.note(trouble=str(error))
             continue
-        at = float(told.get("finished_at") or time.time())
+        at = number(told.get("finished_at")) or time.time()
         news = tuple(line for row in rows for line in metric_lines({**row, "total_steps": rows[-1]["step"]}, at))
         _note_steps(session, news)
         yield session.note(events=news)

@@ -8,8 +8,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from training.providers.base import IN_FLIGHT, Interrupted, Update, Wish
-from training.providers.errors import Passing, RateLimited, RemoteError
+from training.providers.errors import InvalidData, NotFound, NotSupported, Passing, RateLimited, RemoteError
 from training.providers.openai_compatible import Answer
+from training.providers.remote_events import number
 from training.providers.remote_session import Session
 
 LOOKS = (0.0, 30.0, 120.0, 600.0, 900.0)  # seconds after the answer was lost
@@ -29,7 +30,7 @@ def submit(session: Session) -> Submission:
     yield session.note(state="uploading", stage="uploading", trouble="")
     yield from upload(session, "train.jsonl", "training_file")
     yield from upload(session, "validation.jsonl", "validation_file")
-    found = list(ours(session))
+    found = _listed(ours(session))
     yield Update()
     if found:
         return (yield from adopt(session, found))
@@ -48,12 +49,24 @@ def upload(session: Session, name: str, slot: str) -> Iterator[Update]:
     if session.kept.get(slot) or not content:
         return
     known = f"{session.job.key}-{hashlib.sha256(content).hexdigest()[:12]}-{name}"
-    same = [file for file in session.api.files() if file.get("filename") == known and file.get("bytes") == len(content)]
+    same = _listed(file for file in session.api.files() if _is(file, known, len(content)))
     yield Update()
     _stop_if_wished(session)
     file = min(same, key=_age) if same else session.api.upload(known, path)
     session.kept[slot] = str(file.get("id") or "")
     yield session.note()
+
+
+def _is(file: Answer, name: str, size: int) -> bool:
+    return file.get("filename") == name and file.get("bytes") == size
+
+
+def _listed(rows: Iterator[Answer]) -> list[Answer]:
+    """The rows; none from a provider that cannot list them."""
+    try:
+        return list(rows)
+    except (NotFound, InvalidData, NotSupported):
+        return []
 
 
 def ours(session: Session) -> Iterator[Answer]:
@@ -118,7 +131,7 @@ def reconcile(session: Session) -> Submission:
     if session.stage == "submitting":  # the worker was lost
         yield _unsure(session, _("The training was interrupted while it was being handed over."))
     try:
-        found = list(ours(session))
+        found = _listed(ours(session))
     except RemoteError as error:
         patience = max(LOOK_AGAIN_SECONDS, error.retry_after if isinstance(error, RateLimited) else 0.0)
         yield session.note(state="unsure", trouble=str(error), again_in=patience)
@@ -155,4 +168,4 @@ def adopt(session: Session, found: list[Answer]) -> Submission:
 
 
 def _age(row: Answer) -> tuple[float, str]:
-    return (float(row.get("created_at") or 0), str(row.get("id")))
+    return (number(row.get("created_at")) or 0.0, str(row.get("id")))
