@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import resource
 import signal
@@ -25,7 +26,10 @@ def start(job: JobFolder, *options: str, file_limit: int = 0) -> subprocess.Pope
         if file_limit:
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
 
-    return subprocess.Popen([*COMMAND, *options, str(job.write())], preexec_fn=limit, stderr=subprocess.DEVNULL)
+    # Under the limit Python would write its own caches (.pyc) torn, and break every later start.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [*COMMAND, *options, str(job.write())]
+    return subprocess.Popen(command, preexec_fn=limit, stderr=subprocess.DEVNULL, env=environment)
 
 
 def wait_for_step(job: JobFolder, step: int, process: subprocess.Popen[bytes]) -> None:
