@@ -148,6 +148,21 @@ def split_parts(examples: Sequence[Example], count: int, max_tokens: int) -> lis
     return _cut(ordered, min(low, max_tokens))
 
 
+def split_evenly(examples: Sequence[Example], count: int, max_tokens: int) -> list[list[Example]]:
+    """Examples dealt out, the longest first, to `count` parts of nearly equal size without padding.
+
+    There are more parts where those would be over `max_tokens` on average.
+    """
+    count = min(len(examples), max(count, -(-sum(example.length for example in examples) // max_tokens)))
+    parts: list[list[Example]] = [[] for _ in range(count)]
+    sizes = [0] * count
+    for example in sorted(examples, key=lambda example: -example.length):
+        smallest = sizes.index(min(sizes))
+        parts[smallest].append(example)
+        sizes[smallest] += example.length
+    return parts
+
+
 def _cut(ordered: Sequence[Example], limit: int) -> list[list[Example]]:
     parts: list[list[Example]] = [[]]
     for example in ordered:

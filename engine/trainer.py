@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.data import Example, collate, plan_epoch, split_parts
+from engine.data import Example, plan_epoch
+from engine.learner import learner_for
 from engine.lora import Adapter
 from engine.model import CausalModel
 from engine.recipes import Recipe
@@ -39,6 +40,7 @@ class Trainer:
     ) -> None:
         self.model, self.adapter, self.examples, self.recipe, self.seed = model, adapter, examples, recipe, seed
         self.parts = parts
+        self.learner = learner_for(model, adapter, bool(recipe.through_prompts), recipe.max_tokens)
         self.step = 0
         self.steps_per_epoch = -(-len(examples) // recipe.batch_rows)
         self.total_steps = self.steps_per_epoch * recipe.epochs
@@ -63,9 +65,10 @@ class Trainer:
     def take_step(self, pool: ThreadPoolExecutor) -> tuple[float, int]:
         """Learn the next batch; its loss in nats a token, and its tokens with prompts."""
         batch = [self.examples[row] for row in self.batch_at(self.step)]
-        parts = split_parts(batch, self.parts, MOST_TOKENS_IN_A_PART)
+        parts = self.learner.split(batch, self.parts, MOST_TOKENS_IN_A_PART)
         learned = sum(len(example.answer) for example in batch)
-        results = list(pool.map(self._forward_and_back, parts))
+        self.learner.take_adapter()
+        results = list(pool.map(self.learner.loss_and_gradient, parts))
         gradient = results[0][1]
         for _, other in results[1:]:
             gradient += other
@@ -77,23 +80,13 @@ class Trainer:
         self.step += 1
         return sum(loss for loss, _ in results) / learned, sum(example.length for example in batch)
 
-    def _forward_and_back(self, part: Sequence[Example]) -> tuple[float, Tensor]:
-        loss = self.model.loss(collate(part, self.model.padding))
-        gradients = torch.autograd.grad(loss, self.adapter.leaves())
-        return loss.item(), torch.cat([gradient.reshape(-1) for gradient in gradients])
-
     def evaluate(self, examples: Sequence[Example], pool: ThreadPoolExecutor) -> Evaluation:
         """The loss and the accuracy on examples that are not learned."""
-        parts = split_parts(examples, -(-len(examples) // self.recipe.batch_rows), MOST_TOKENS_IN_A_PART)
-        losses, hits, tokens = (sum(column) for column in zip(*pool.map(self._measure, parts), strict=True))
+        parts = self.learner.split(examples, -(-len(examples) // self.recipe.batch_rows), MOST_TOKENS_IN_A_PART)
+        self.learner.take_adapter()
+        measured = pool.map(self.learner.measure, parts)
+        losses, hits, tokens = (sum(column) for column in zip(*measured, strict=True))
         return Evaluation(losses / tokens, hits / tokens)
-
-    def _measure(self, part: Sequence[Example]) -> tuple[float, int, int]:
-        with torch.inference_mode():
-            batch = collate(part, self.model.padding)
-            logits = self.model.logits(batch)
-            loss = torch.nn.functional.cross_entropy(logits, batch.labels, reduction="sum")
-            return loss.item(), int((logits.argmax(-1) == batch.labels).sum()), len(batch.labels)
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that `restore` needs: the adapter, AdamW's two averages and its count."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.data import Example, collate, encode, encode_prompt, plan_epoch, prompt_text, split_parts
+from engine.data import Example, collate, encode, encode_prompt, plan_epoch, prompt_text, split_evenly, split_parts
 from tests.engine.job_folder import chat_row
 
 
@@ -85,3 +85,10 @@ def test_parts_are_of_nearly_equal_size_with_padding() -> None:
 def test_no_part_is_over_the_limit_unless_one_row_is() -> None:
     parts = split_parts(examples_of(300, 300, 300, 2000), 2, 700)
     assert [[example.length for example in part] for part in parts] == [[300, 300], [300], [2000]]
+
+
+def test_rows_are_dealt_out_to_parts_of_nearly_equal_size() -> None:
+    parts = split_evenly(examples_of(60, 80, 100, 120), 2, 1000)
+    assert sorted([example.length for example in part] for part in parts) == [[100, 80], [120, 60]]
+    assert len(split_evenly(examples_of(60, 80, 100, 120), 2, 100)) == 4
+    assert len(split_evenly(examples_of(60), 4, 1000)) == 1
