@@ -63,7 +63,7 @@ def read_adapter(folder: Path) -> LoadedAdapter:
     """The adapter in `folder`. BadInput with a sentence if a file is missing, damaged, or holds what is not served."""
     config = _read_config(folder / CONFIG)
     rank, alpha = config["r"], config["lora_alpha"]
-    if not isinstance(rank, int) or not 1 <= rank <= HIGHEST_RANK:
+    if isinstance(rank, bool) or not isinstance(rank, int) or not 1 <= rank <= HIGHEST_RANK:
         raise BadInput(f"The rank (r) in {CONFIG} must be a whole number from 1 to {HIGHEST_RANK}, not {rank!r}.")
     if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 < alpha < math.inf:
         raise BadInput(f"lora_alpha in {CONFIG} must be a number above 0, not {alpha!r}.")

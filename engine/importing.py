@@ -83,18 +83,18 @@ def _last_part(name: str) -> str:
 
 def _write_gguf(adapter: LoadedAdapter, base: BaseModel, target: Path) -> None:
     """For llama.cpp, where it serves this base."""
-    config = json.loads((base.folder / "config.json").read_text(encoding="utf-8"))
-    if base.gguf is None or config["model_type"] != "llama":
+    if base.gguf is None:
         return
+    from engine.gguf_families import family_of
     from engine.gguf_lora import write_gguf
 
+    config = json.loads((base.folder / "config.json").read_text(encoding="utf-8"))
     heads = int(config["num_attention_heads"])
+    kv_heads = int(config.get("num_key_value_heads") or heads)
     try:
-        write_gguf(adapter.tensors(), adapter.alpha, heads, int(config.get("num_key_value_heads", heads)), target)
+        write_gguf(adapter.tensors(), adapter.alpha, heads, kv_heads, target, family_of(config))
     except KeyError as error:
-        raise BadInput(
-            f"The adapter changes {error}, which llama.cpp does not adapt. Use LoRA on the layers."
-        ) from error
+        raise BadInput(f"The adapter changes {error}, which llama.cpp cannot adapt. Use LoRA on layers.") from error
 
 
 def main(arguments: list[str] | None = None) -> int:
