@@ -103,6 +103,16 @@ def test_a_server_that_ignores_after_is_no_endless_loop(run, standin):
     assert len(events(run, "step")) > 90
 
 
+def test_old_pages_of_events_are_not_fetched_again(run, standin):
+    standin.habits.steps, standin.habits.steps_a_look = 420, 400
+    look(run, times=3)
+    before = standin.count("jobs.list_events")
+    look(run)
+    assert (standin.count("jobs.list_events") - before, run.step) == (1, 420)
+    look_until(run, {"ready"})
+    assert len(events(run, "step")) == 420
+
+
 @pytest.mark.parametrize("encoded", [False, True])
 def test_curves_come_from_the_result_file_where_events_have_none(run, standin, encoded):
     standin.habits.metrics_in_events, standin.habits.base64_results = False, encoded

@@ -26,6 +26,18 @@ def new_events(rows: Iterable[dict[str, Any]], seen: Set[str]) -> list[dict[str,
     return sorted((row for key, row in new.items() if key not in seen), key=_order)
 
 
+def until_seen(rows: Iterable[dict[str, Any]], seen: Set[str], page: int) -> Iterator[dict[str, Any]]:
+    """The rows up to the end of the page with a known one, where the newest come first: older ones are known too."""
+    first: dict[str, Any] | None = None
+    known = False
+    for number, row in enumerate(rows, 1):
+        first = first or row
+        known = known or (identity(row) in seen and _order(row) < _order(first))
+        yield row
+        if known and number % page == 0:
+            return
+
+
 def _order(row: dict[str, Any]) -> tuple[float, str]:
     return (number(row.get("created_at")) or 0.0, str(row.get("id") or row))
 

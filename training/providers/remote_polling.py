@@ -19,7 +19,7 @@ from training.providers.errors import (
     RemoteError,
     Unavailable,
 )
-from training.providers.openai_compatible import Answer
+from training.providers.openai_compatible import PAGE, Answer
 from training.providers.remote_events import (
     FINAL,
     checkpoint_line,
@@ -29,6 +29,7 @@ from training.providers.remote_events import (
     new_events,
     number,
     state_of,
+    until_seen,
 )
 from training.providers.remote_session import Session
 from training.providers.remote_submission import LOOKS, ours
@@ -138,7 +139,8 @@ def _news(session: Session, job_id: str, *, final: bool) -> tuple[Event, ...] | 
     """New events as progress lines, noted as seen; None where the provider does not tell them just now."""
     seen = set(session.kept.get("seen") or ())
     try:
-        rows = new_events(session.api.events(job_id), seen)
+        told = session.api.events(job_id)  # at the end all of them: some may have been left out before
+        rows = new_events(told if final else until_seen(told, seen, PAGE), seen)
         points = new_events(session.api.checkpoints(job_id), seen) if final else []
     except (NotFound, InvalidData):  # a provider without checkpoints, or without events
         rows, points = [], []
