@@ -23,6 +23,7 @@ def broker_under_fire(site: Site) -> bool:
     """Each fault with a training here and one at the stand-in; how long after the recovery both were ready."""
     visitor = Visitor(site.start_web())
     site.start_worker("io", tuning=AS_IN_PRODUCTION)
+    site.start_beat(tuning=AS_IN_PRODUCTION)
     site.start_worker("train", tuning=AS_IN_PRODUCTION, fake=LONG)
     fine = True
     with Standin() as standin:

@@ -82,23 +82,30 @@ class Site:
             client.flushall()
 
     def start_worker(
-        self, queue: str, *flags: str, tuning: dict[str, Any] | None = None, fake: str = FAKE, **environment: str
+        self, queue: str, *, tuning: dict[str, Any] | None = None, fake: str = FAKE, **environment: str
     ) -> subprocess.Popen[bytes]:
-        """A worker of the tests' application (tests/training/worker_app.py); `io` carries the beat."""
-        from django.conf import settings
-
-        beat = ["--beat", "--schedule", str(self.folder / "beat")] if queue == "io" else []
-        start = [sys.executable, "-m", "celery", "-A", "tests.training.worker_app", "--quiet", "worker"]
+        """A worker of the tests' application (tests/training/worker_app.py) with one process in its pool."""
         size = ["--queues", queue, "--concurrency", "1", "--hostname", f"{queue}{len(self.running)}@localhost"]
         lonely = ["--without-mingle", "--without-gossip", "--without-heartbeat", "--loglevel", "warning"]
+        return self._celery(queue, ["worker", *size, *lonely], tuning, FAKE_TRAINER=fake, **environment)
+
+    def start_beat(self, *, tuning: dict[str, Any] | None = None) -> subprocess.Popen[bytes]:
+        """A process of its own, because the campaign kills workers with all that they started."""
+        return self._celery("beat", ["beat", "--schedule", str(self.folder / "schedule"), "--pidfile="], tuning)
+
+    def _celery(
+        self, name: str, arguments: list[str], tuning: dict[str, Any] | None, **environment: str
+    ) -> subprocess.Popen[bytes]:
+        from django.conf import settings
+
         variables = {
             "TEST_DATABASE": str(settings.DATABASES["default"]["NAME"]),
             "TEST_FOLDER": str(settings.DATA_DIR),
-            "FAKE_TRAINER": fake,
             "WORKER_TUNING": json.dumps(tuning or {}),
             "KILL_FILE": str(self.kill_file),
         }
-        return self.start([*start, *size, *lonely, *beat, *flags], queue, **{**variables, **environment})
+        command = [sys.executable, "-m", "celery", "-A", "tests.training.worker_app", "--quiet", *arguments]
+        return self.start(command, name, **{**variables, **environment})
 
     def start_web(self) -> str:
         """Returns its address."""

@@ -33,6 +33,7 @@ class Point:
 def submit_under_fire(site: Site, standin: Standin) -> list[Point]:
     """A point for each request before and after it was accepted, and for each commit before and after it."""
     worker = site.start_worker("io", tuning=TUNING)
+    site.start_beat(tuning=TUNING)
     points = []
     for (operation, skip), after in product(REQUESTS, (False, True)):
         points.append(_at_a_request(worker, standin, operation, skip, after=after))

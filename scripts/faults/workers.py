@@ -16,6 +16,7 @@ LARGE_BYTES, LIMIT_GB = 400_000_000, "0.3"
 def stop_past_the_lease(site: Site) -> bool:
     """The first worker is stopped with its trainer; when a second one has the run, it wakes up and wants to write."""
     site.start_worker("io", tuning=TUNING)
+    site.start_beat(tuning=TUNING)
     first = site.start_worker("train", tuning=TUNING, fake=SLOW)
     run = run_here(persona("Stopped"))
     wait_for(lambda: RunEvent.objects.filter(run=run, kind="step").count() > 20, PATIENCE)
@@ -40,6 +41,7 @@ def stop_past_the_lease(site: Site) -> bool:
 def outgrow_memory(site: Site) -> bool:
     """One training wants more than it may have; another persona's goes on beside its three attempts."""
     site.start_worker("io", tuning=TUNING)
+    site.start_beat(tuning=TUNING)
     site.start_worker("train", tuning=TUNING, TRAINING_MEMORY_GB=LIMIT_GB, fake="{}")
     large = run_here(persona("Large"), fake={"bytes": LARGE_BYTES, "steps": 500})
     small = [run_here(persona(f"Small {number}")) for number in range(2)]
