@@ -90,12 +90,15 @@ def _check_sentencepiece(content: Mapping[str, Any]) -> None:
 
 def _tokens(content: Json, vocabulary: int) -> tuple[list[str], list[gguf.TokenType]]:
     numbers: dict[int, str] = {number: token for token, number in content["model"]["vocab"].items()}
-    added = {one["id"]: one for one in content.get("added_tokens", [])}
-    numbers.update({number: one["content"] for number, one in added.items()})
+    bytes_fall_back = bool(content["model"].get("byte_fallback"))
+    # Gemma's tokenizer knows a token for images that the models for text alone have no row for.
+    added = {one["id"]: one for one in content.get("added_tokens", []) if one["id"] < vocabulary}
     if max(numbers) >= vocabulary:
         raise NotConvertible("its tokenizer has more tokens than the model")
+    for number, one in added.items():
+        # llama.cpp looks for these in the text before spaces become ▁.
+        numbers[number] = one["content"].replace("▁", " ") if bytes_fall_back else one["content"]
     tokens = [numbers.get(number, f"[PAD{number}]") for number in range(vocabulary)]
-    bytes_fall_back = bool(content["model"].get("byte_fallback"))
     unknown = content["model"].get("unk_token")
 
     def kind(number: int) -> gguf.TokenType:

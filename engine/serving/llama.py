@@ -109,6 +109,7 @@ class LlamaBackend:
 
     def close(self) -> None:
         self._server = None
+        _give_memory_back()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _complete(self, prompt: str, adapter: Adapter | None, slot: int, fields: Fields, reply: Reply) -> None:

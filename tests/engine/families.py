@@ -128,9 +128,11 @@ def _sentencepiece(folder: Path) -> int:
     tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
     tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
     tokenizer.add_special_tokens([AddedToken(one, special=True, normalized=False) for one in special[:5]])
+    size = int(tokenizer.get_vocab_size())
+    tokenizer.add_tokens([AddedToken("\n\n", normalized=False), AddedToken("<image>", normalized=False)])
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<bos>", eos_token="<eos>", pad_token="<pad>", unk_token="<unk>"
     )
     fast.chat_template = GEMMA
     fast.save_pretrained(folder)
-    return int(tokenizer.get_vocab_size())
+    return size + 1  # without a row for the image, like the models for text alone
