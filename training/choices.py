@@ -17,6 +17,7 @@ from training.services import DEFAULT_FORMAT, RECIPES
 FORMATS_HERE = ("chat", "marker")  # the usual one first
 MAX_MODEL = 200
 MAX_SEED = 2**31 - 1
+MAX_PRICE = 10_000  # US dollars a million tokens
 # Least and most of each hyperparameter: wider than anybody needs, narrow enough to catch a slip of the finger.
 LIMITS: dict[str, tuple[float, float]] = {
     "epochs": (1, 20),
@@ -25,7 +26,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "rank": (1, 256),
     "batch_rows": (1, 64),
 }
-FIELDS = ("where", "model", "other_model", "recipe", "format", "seed", *LIMITS)  # of the form
+FIELDS = ("where", "model", "other_model", "recipe", "format", "seed", "price", *LIMITS)  # of the form
 WHOLE = {"epochs", "rank", "batch_rows"}
 SETTABLE_HERE = ("epochs", "learning_rate", "rank", "batch_rows")
 # Providers charge by the pass. OpenAI aims at three for some hundred examples ("Data preparation and analysis for chat
@@ -35,7 +36,9 @@ REMOTE_EPOCHS = 3
 
 @dataclass(frozen=True)
 class Choice:
-    """A training as it would be started. `overrides` holds what the person set, by the engine's names."""
+    """A training as it would be started. `overrides` holds what the person set, by the engine's names; `price` is the
+    one that the person looked up, in US dollars a million training tokens.
+    """
 
     base_model: str
     connection: Connection | None = None
@@ -43,6 +46,7 @@ class Choice:
     format: str = DEFAULT_FORMAT
     seed: int = 0
     overrides: dict[str, Any] = field(default_factory=dict)
+    price: float | None = None
 
     @property
     def preset(self) -> Preset | None:
@@ -69,6 +73,7 @@ class Choice:
         """The choice as the query of an address, for the page that asks for consent."""
         fields: dict[str, Any] = {"where": self.connection.pk if self.connection else "", "model": self.base_model}
         fields |= {"recipe": self.recipe, "format": self.format, "seed": self.seed}
+        fields |= {"price": self.price} if self.price is not None else {}
         return urlencode(fields | self.overrides)
 
 
@@ -95,6 +100,7 @@ def choice_read(data: Mapping[str, str], connection: Connection | None) -> Readi
         format=_one_of(data, "format", preset.formats if preset else FORMATS_HERE, faults),
         seed=int(_number(data, "seed", 0, MAX_SEED, True, faults) or 0),
         overrides=_overrides(data, preset, faults),
+        price=_number(data, "price", 0, MAX_PRICE, False, faults) if preset else None,
     )
     return Reading(choice, faults)
 
@@ -177,6 +183,7 @@ def field_label(name: str) -> str:
         "rank": _("Size of the adapter (LoRA rank)"),
         "batch_rows": _("Rows a step (batch size)"),
         "seed": _("Order of the rows (seed)"),
+        "price": _("Price of a million training tokens, in USD"),
     }.get(name, name)
 
 

@@ -16,6 +16,7 @@ from questionnaires.dataset import Item
 from training.choices import Choice
 from training.local_models import gigabytes, last_trial, local_model
 from training.models import PersonaModel
+from training.providers.presets import Preset
 from training.row_files import RowFiles, row_files
 from training.token_counts import count_tokens
 
@@ -80,7 +81,7 @@ class Plan:
         kept: dict[str, Any] = {"tokens": self.tokens, "exact": self.exact, "epochs": self.epochs, "rows": self.rows}
         if self.money:
             kept |= {"money": [round(amount, 6) for amount in self.money], "currency": "USD"}
-            kept |= {"prices_of": self.prices_of.isoformat() if self.prices_of else ""}
+            kept |= {"prices_of": self.prices_of.isoformat()} if self.prices_of else {}
         if self.seconds:
             kept["seconds"] = [round(value, 1) for value in self.seconds]
         return kept
@@ -104,7 +105,7 @@ def plan_of_files(files: RowFiles, choice: Choice) -> Plan:
         "epochs": choice.epochs,
     }
     if choice.preset:
-        return Plan(**common, money=_money(tokens, counted.exact, choice), prices_of=choice.preset.prices_of)
+        return Plan(**common, **_priced(tokens, counted.exact, choice, choice.preset))
     seconds, measured = _seconds(tokens, choice)
     return Plan(
         **common,
@@ -135,13 +136,16 @@ def _speed_elsewhere(base_model: str) -> tuple[float, tuple[float, float]] | Non
     return TOKENS_PER_SECOND * MEASURED_PARAMETERS / parameters, spread
 
 
-def _money(tokens: int, exact: bool, choice: Choice) -> tuple[float, float] | None:
-    offer = choice.preset.offer(choice.base_model) if choice.preset else None
-    if offer is None or offer.train is None:
-        return None
-    price = tokens * offer.train / 1e6
+def _priced(tokens: int, exact: bool, choice: Choice, preset: Preset) -> dict[str, Any]:
+    """The price as a range, with its date where it is the preset's; nothing where nobody knows it."""
+    offer = preset.offer(choice.base_model)
+    listed = offer.train if offer else None
+    price = listed if choice.price is None else choice.price
+    if price is None:
+        return {}
     low, high = EXACT_COUNT if exact else ESTIMATED_COUNT
-    return price * low, price * high
+    cost = tokens * price / 1e6
+    return {"money": (cost * low, cost * high), "prices_of": preset.prices_of if choice.price is None else None}
 
 
 def speed_here(base_model: str) -> tuple[float, tuple[float, float]] | None:

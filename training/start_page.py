@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -67,7 +68,7 @@ def start_context(persona: Persona, data: Mapping[str, str], reading: Reading) -
         "formats": choice.preset.formats if choice.preset else ("chat", "marker"),
         "seed": data.get("seed", ""),
     }
-    return found | (_remote_context(choice, *choice.remote) if choice.remote else _local_context(choice, persona))
+    return found | (_remote_context(data, choice, *choice.remote) if choice.remote else _local_context(choice, persona))
 
 
 def _local_context(choice: Choice, persona: Persona) -> dict[str, Any]:
@@ -86,11 +87,14 @@ def _local_context(choice: Choice, persona: Persona) -> dict[str, Any]:
     }
 
 
-def _remote_context(choice: Choice, connection: Connection, preset: Preset) -> dict[str, Any]:
-    offered = [offer.id for offer in preset.offers]
+def _remote_context(data: Mapping[str, str], choice: Choice, connection: Connection, preset: Preset) -> dict[str, Any]:
+    offer = preset.offer(choice.base_model)
+    offered = [each.id for each in preset.offers]
     names = [*offered, *([choice.base_model] if choice.base_model and choice.base_model not in offered else [])]
     return {
         "host": host_of(connection),
+        "price": data.get("price", ""),
+        "usual_price": f"{offer.train:g}" if offer and offer.train is not None else "",
         "remote_models": [RemoteModel(name, preset.offer(name), name == choice.base_model) for name in names],
         "other_names": [name for name in models_of(connection) if name not in names],
         "notices": [*notices_of(preset), *_shutdown(preset, choice.base_model)],
@@ -104,7 +108,7 @@ def _shutdown(preset: Preset, model: str) -> list[str]:
         return []
     return [
         _("%(model)s and everything trained from it stops answering on %(day)s.")
-        % {"model": model, "day": offer.shutdown.isoformat()}
+        % {"model": model, "day": date_format(offer.shutdown)}
     ]
 
 
@@ -121,7 +125,7 @@ def against(choice: Choice, plan: Plan | None = None) -> list[str]:
     found = [sentence for sentence in [needs_model(choice)] if sentence]
     offer = preset.offer(choice.base_model)
     if offer and offer.shutdown and offer.shutdown <= timezone.localdate():
-        found.append(_("This model was shut down on %(day)s.") % {"day": offer.shutdown.isoformat()})
+        found.append(_("This model was shut down on %(day)s.") % {"day": date_format(offer.shutdown)})
     if plan and plan.rows < preset.least_examples:
         text = ngettext(
             "The provider wants at least %(least)d rows; there is %(n)d. Answer more, or choose the thorough recipe.",

@@ -83,6 +83,13 @@ def test_the_query_leads_to_the_same_choice(connect):
     from urllib.parse import parse_qsl
 
     connection = connect("nebius")
-    data = {"recipe": "thorough", "format": "marker", "seed": "3", "rank": "8", "learning_rate": "0.0002"}
+    data = {
+        "recipe": "thorough",
+        "format": "marker",
+        "seed": "3",
+        "rank": "8",
+        "learning_rate": "0.0002",
+        "price": "0.4",
+    }
     choice = choice_read(data, connection).choice
     assert choice_read(dict(parse_qsl(choice.query)), connection).choice == choice

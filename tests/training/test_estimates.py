@@ -146,3 +146,12 @@ def test_a_folder_without_a_tokenizer_is_estimated(items, tmp_path, monkeypatch)
 
     monkeypatch.setattr(token_counts, "folder_of", lambda _name: tmp_path)
     assert not plan(items=items, persona_name="Ada", choice=HERE).exact
+
+
+def test_a_price_that_the_person_looked_up_is_reckoned_with(items, openai):
+    mine = replace(openai, base_model="gpt-of-tomorrow", price=10.0)
+    told = plan(items=items, persona_name="Ada", choice=mine)
+    assert told.money[0] < told.tokens * 10 / 1e6 < told.money[1]
+    assert told.prices_of is None
+    cheaper = plan(items=items, persona_name="Ada", choice=replace(openai, price=0.0))
+    assert cheaper.money_in_words == "less than 0.01 USD"
