@@ -66,7 +66,9 @@ def can_pause(run: TrainingRun) -> bool:
 def mend_of(run: TrainingRun) -> Mend:
     """What would mend a failed or cancelled run."""
     named = run.remote.get("mend")
-    if named == Mend.CONNECTION and run.connection is None:
+    gone = named == Mend.CONNECTION and run.connection is None
+    unlike = named == Mend.DATA and run.provider != LOCAL and not run.data_hash  # not the rows that were agreed to
+    if run.state == State.FAILED and (gone or unlike):
         return Mend.SETTINGS
     return Mend(named) if run.state == State.FAILED and named in set(Mend) else Mend.RETRY
 

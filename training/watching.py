@@ -54,6 +54,8 @@ def _head(run: TrainingRun) -> dict[str, Any]:
         "can_pause": run_words.can_pause(run),
         "mend": run_words.mend_of(run),
         "suffix": suffix_of(run),
+        "has_curves": run.is_active or run.events.filter(kind__in=["step", "validation"]).exists(),
+        "waits": _waits(run),
         "error": run.error if run.state in {State.FAILED, State.CANCELLED} else "",
         "costs_again": run.provider != LOCAL and bool(run.remote_id),
     }
@@ -76,12 +78,19 @@ def _result(run: TrainingRun) -> dict[str, Any]:
     version = _version(run)
     if version is None:
         return {"version": None, "advice": [], "deployment_note": ""}
-    waits = run.connection is not None and not version.deployment
     return {
         "version": version,
         "advice": advice_sentences(run, version, checks_of(run)),
-        "deployment_note": deployment_note_of(preset_of(run.connection)) if waits and run.connection else "",
+        "deployment_note": deployment_note_of(preset_of(run.connection)) if run.connection and _waits(run) else "",
     }
+
+
+def _waits(run: TrainingRun) -> bool:
+    """Whether it is trained, and has to be deployed at its provider before it can talk."""
+    version = _version(run)
+    if version is None or run.connection is None:
+        return False
+    return preset_of(run.connection).deployment and not version.deployment
 
 
 def _checks(run: TrainingRun) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 // The curves of a training: loss or token accuracy by step, evened out as much as the person likes.
 
-const RAW = 0.3; // opacity of the single steps behind the evened curve
+const RAW = 0.22; // opacity of the single steps behind the evened curve
 
 /** Exponential moving average without the usual bias at the start (Kingma and Ba, 2015, section 3). */
 export function smoothed(values, weight) {
@@ -59,9 +59,15 @@ export class RunChart {
     if (!window.uPlot || !this.has("loss")) return;
     const data = this.data();
     if (this.plot) this.plot.setData(data);
-    else this.plot = new window.uPlot(this.options(), data, this.box);
+    else this.begin(data);
     this.tell("training", data[2]);
     this.tell("validation", data[4]);
+  }
+
+  begin(data) {
+    this.box.replaceChildren();
+    this.box.closest("[data-empty]")?.removeAttribute("data-empty");
+    this.plot = new window.uPlot(this.options(), data, this.box);
   }
 
   /** Steps; training raw and evened; validation raw (only where a provider tells batches) and drawn. */

@@ -14,9 +14,10 @@ class RunWatch extends HTMLElement {
     this.wait = SECOND;
     this.seenAt = new Date();
     this.active = this.hasAttribute("data-active");
-    this.chart = new RunChart(this.querySelector("[data-chart]"), this.querySelector(".legend"));
     this.teller = new RunTell(this.querySelector("[data-tell]"), this.dataset.url);
-    this.controls();
+    const box = this.querySelector("[data-chart]"); // none where a training ended before its first step
+    if (box) this.chart = new RunChart(box, this.querySelector(".legend"));
+    if (box) this.controls();
     this.poll();
   }
 
@@ -56,8 +57,9 @@ class RunWatch extends HTMLElement {
   /** One look at the server; whether there will be more to see. */
   async look() {
     const query = new URLSearchParams({ after: this.last, state: this.dataset.state });
-    const response = await fetch(`${this.dataset.url}?${query}`, { headers: { Accept: "application/json" } });
-    if (response.redirected || response.status === 403 || response.status === 404) {
+    const options = { headers: { Accept: "application/json" }, redirect: "manual" };
+    const response = await fetch(`${this.dataset.url}?${query}`, options);
+    if (response.type === "opaqueredirect" || response.status === 403 || response.status === 404) {
       this.say(this.dataset.closedText);
       return false;
     }
@@ -71,7 +73,7 @@ class RunWatch extends HTMLElement {
     this.seenAt = new Date();
     this.more = news.more;
     this.wait = news.more ? 0 : news.pace * SECOND;
-    this.chart.add(news);
+    this.chart?.add(news);
     this.last = news.last;
     for (const [name, html] of Object.entries(news.parts)) this.swap(name, html);
     document.title = news.title;

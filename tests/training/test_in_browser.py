@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import time
 
 import pytest
 
@@ -84,13 +83,78 @@ def test_cancel_and_going_on_by_keyboard(page, author, run, fake):
     assert run.state == "queued"
 
 
-def test_without_the_server_what_is_shown_stays_and_polling_goes_on_later(page, author, run, fake):
+def test_without_the_server_what_is_shown_stays_and_it_goes_on_later(page, author, run, fake):
     page.goto(f"/p/{author.pk}/train/{run.pk}/")
-    page.wait_for_selector("text=waiting for the trainer")
+    page.wait_for_selector("text=Waiting for the trainer")
     page.context.set_offline(True)
-    time.sleep(2.5)
-    assert page.get_by_text("waiting for the trainer").is_visible()
+    page.wait_for_selector("text=The server does not answer.")
+    assert page.get_by_text("Waiting for the trainer").is_visible()
+    assert violations(page) == []
     page.context.set_offline(False)
     run_execute(run_id=run.pk)
     page.get_by_role("link", name="Chat with it").wait_for(timeout=15_000)
-    page.complaints.clear()  # the failed requests themselves
+    assert page.locator("[data-lost]").inner_text() == ""
+    assert {text for text in page.complaints if "ERR_INTERNET_DISCONNECTED" not in text} == set()
+    page.complaints.clear()  # the failed requests themselves, which the browser notes
+
+
+def test_who_is_logged_out_is_told_and_left_alone(page, author, run, fake):
+    page.goto(f"/p/{author.pk}/train/{run.pk}/")
+    page.wait_for_selector("text=Waiting for the trainer")
+    page.context.clear_cookies()
+    page.wait_for_selector("text=You are no longer logged in")
+    looks = []
+    page.on("request", lambda request: looks.append(request.url))
+    page.wait_for_timeout(2500)
+    assert looks == []
+
+
+def test_the_end_is_told_by_a_notification_that_was_asked_for(page, author, run, fake):
+    page.context.grant_permissions(["notifications"])
+    page.add_init_script(
+        "window.told = []; window.Notification = class { static permission = 'granted';"
+        "static requestPermission = async () => 'granted';"
+        "constructor(title, more) { told.push([title, more.body]); } }"
+    )
+    page.goto(f"/p/{author.pk}/train/{run.pk}/")
+    button = page.get_by_role("button", name="Tell me when it is done")
+    button.press("Enter")
+    page.wait_for_selector("text=The browser will tell you")
+    page.reload()
+    assert button.get_attribute("aria-pressed") == "true"
+    run_execute(run_id=run.pk)
+    page.get_by_role("link", name="Chat with it").wait_for(timeout=15_000)
+    assert page.evaluate("told") == [["Ready · Training · Ada", "Open the page to see what it learned."]]
+    assert not button.is_visible()
+
+
+def test_both_curves_and_their_smoothing_by_keyboard(page, author, run, fake):
+    run_execute(run_id=run.pk)
+    page.goto(f"/p/{author.pk}/train/{run.pk}/")
+    page.wait_for_selector(".chart canvas")
+    latest = page.locator("[data-latest=training]")
+    evened = latest.inner_text()
+    page.get_by_label("Smoothing").press("Home")
+    assert latest.inner_text() == f"{3.0 / 6:.2f}" != evened
+    page.get_by_role("radio", name="Surprise (loss)").press("ArrowRight")
+    assert page.locator("[data-latest=validation]").inner_text() == "50%"
+    assert page.get_by_text("How many of your next words").is_visible()
+    page.reload()
+    page.wait_for_selector(".chart canvas")
+    assert page.get_by_label("Smoothing").input_value() == "0"
+    assert violations(page) == []
+
+
+def test_a_pause_and_going_on_by_keyboard(page, author, run, fake):
+    fake(steps=2000, seconds=0.05)
+    worker = in_background(run_execute, run_id=run.pk)
+    page.goto(f"/p/{author.pk}/train/{run.pk}/")
+    page.wait_for_selector(".chart canvas")
+    page.get_by_role("button", name="Pause").press("Enter")
+    worker.join(15)
+    page.wait_for_selector("text=The training is paused")
+    assert page.get_by_text("It rests after step").is_visible()
+    page.get_by_role("button", name="Go on").press("Enter")
+    page.wait_for_selector("text=Learning from")
+    run.refresh_from_db()
+    assert run.state == "queued"
