@@ -6,6 +6,7 @@ Real worker processes, a real broker and web server, and a stand-in for the prov
 what was left after each fault; exit code 1 if anything was lost, doubled or late.
 """
 
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -64,6 +65,7 @@ SCENARIOS = {each.__name__: each for each in (submit, clicks, broker, worker, me
 
 
 def main(names: list[str]) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         prepare(Path(folder))
         failed = []

@@ -11,7 +11,9 @@ import pytest
 from django.db import connection
 from django.urls import reverse
 
+from tests.provider_standin import Standin
 from tests.training.conftest import answer, wait_for
+from tests.training.remote import connect_to, remote_run
 from training.models import RunEvent, TrainingRun
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -45,7 +47,7 @@ def ring(broker, monkeypatch):
 
 
 @pytest.fixture
-def start(broker, tmp_path):
+def start(broker, tmp_path, settings):
     """Starts a worker process of a queue; all are killed at the end."""
     started = []
 
@@ -53,6 +55,7 @@ def start(broker, tmp_path):
         variables = {
             "TEST_DATABASE": str(connection.settings_dict["NAME"]),
             "TEST_FOLDER": str(tmp_path),
+            "TEST_SEALING_KEY": settings.SEALING_KEY,
             "REDIS_URL": broker,
             "DATA_DIR": str(tmp_path),
             **environment,
@@ -155,6 +158,29 @@ def test_the_same_message_five_times_trains_once(run, ring, start):
     time.sleep(2)
     run.refresh_from_db()
     assert (run.state, run.fence, events(run, "done")) == ("ready", 1, 1)
+
+
+HURRY = '{"lease": 4, "heartbeat": 1, "sweep": 1, "fastest": 0.5}'
+
+
+def test_a_worker_killed_right_after_the_provider_accepted_makes_no_second_job(author, owner, ring, start, tmp_path):
+    schedule = ("--beat", "--schedule", str(tmp_path / "beat"))
+    worker = start("io", *schedule, WORKER_TUNING=HURRY)
+
+    def kill():
+        for process in [*psutil.Process(worker.pid).children(recursive=True), worker]:
+            process.kill()
+
+    with Standin() as standin:
+        standin.tell("jobs.create", "call", after=True, call=kill)
+        standin.tell("jobs.create", "drop", after=True)
+        run = remote_run(author, connect_to(standin, owner))
+        ring(run.pk)
+        assert worker.wait(60) == -signal.SIGKILL
+        start("io", *schedule, WORKER_TUNING=HURRY)
+        wait_for(lambda: ended(run), 60)
+        assert (run.state, run.failures, len(standin.jobs)) == ("ready", 0, 1)
+        assert standin.wrong_keys == standin.complaints == []
 
 
 @pytest.mark.timeout(900)

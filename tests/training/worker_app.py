@@ -24,6 +24,8 @@ settings.RUNS_DIR = Path(os.environ["TEST_FOLDER"]) / "runs"
 settings.MODELS_DIR = Path(os.environ["TEST_FOLDER"]) / "models"
 if "ENGINE_TEST_CACHE" in os.environ:  # a base model that is converted already
     settings.BASE_DIR_CACHE = Path(os.environ["ENGINE_TEST_CACHE"])
+if "TEST_SEALING_KEY" in os.environ:  # so that it can read the keys that the test sealed
+    settings.SEALING_KEY = os.environ["TEST_SEALING_KEY"]
 SWEEP = TUNING.get("sweep", 2.0)
 settings.CELERY_BEAT_SCHEDULE["sweep"] |= {"schedule": SWEEP, "options": {"expires": max(2, SWEEP)}}
 
