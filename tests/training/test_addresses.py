@@ -1,8 +1,11 @@
 """Which addresses a provider may have."""
 
+import asyncio
+
+import httpx2
 import pytest
 
-from training.providers.addresses import AddressRefused, check_address
+from training.providers.addresses import AddressRefused, AsyncGuardedTransport, GuardedTransport, check_address
 
 
 @pytest.mark.parametrize(
@@ -56,3 +59,42 @@ def test_allowed(url):
 def test_refused_with_a_sentence(url):
     with pytest.raises(AddressRefused, match=r"\.$"):
         check_address(url)
+
+
+def asked_asynchronously(base_url, address):
+    async def ask():
+        async with httpx2.AsyncClient(transport=AsyncGuardedTransport(base_url), trust_env=False) as client:
+            return await client.get(address, headers={"authorization": "Bearer sk-1", "x-canary": "canary"})
+
+    return asyncio.run(ask())
+
+
+def test_an_asynchronous_client_is_guarded_too(standin, monkeypatch):
+    assert asked_asynchronously(standin.base_url, f"{standin.base_url}/models").status_code == 401
+    assert "canary" not in repr(standin.requests)
+    with pytest.raises(AddressRefused, match="another address"):
+        asked_asynchronously("https://api.example.com/v1", f"{standin.base_url}/models")
+    assert len(standin.requests) == 1
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_name_that_leads_to_the_metadata_service_is_not_connected_to(monkeypatch, scheme):
+    found = [(2, 1, 6, "", ("10.0.0.1", 80)), (2, 1, 6, "", ("169.254.169.254", 80))]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_arguments, **_named: found)
+    base_url = f"{scheme}://rebinding.example/v1"
+    with pytest.raises(AddressRefused, match=r"169\.254"):
+        asked_asynchronously(base_url, f"{base_url}/models")
+    with (
+        pytest.raises(AddressRefused, match=r"169\.254"),
+        httpx2.Client(transport=GuardedTransport(base_url)) as client,
+    ):
+        client.get(f"{base_url}/models")
+
+
+def test_a_dead_address_of_a_name_does_not_hide_a_living_one(standin, monkeypatch):
+    found = [(2, 1, 6, "", ("127.0.0.2", standin.port)), (2, 1, 6, "", ("127.0.0.1", standin.port))]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_arguments, **_named: found)
+    base_url = f"http://two.example:{standin.port}/v1"
+    assert asked_asynchronously(base_url, f"{base_url}/models").status_code == 401
+    with httpx2.Client(transport=GuardedTransport(base_url)) as client:
+        assert client.get(f"{base_url}/models").status_code == 401
