@@ -2,7 +2,7 @@
 
 `celery -A tests.training.worker_app worker` with TEST_DATABASE, TEST_FOLDER and, for the fake, FAKE_TRAINER set.
 WORKER_TUNING (JSON: lease, heartbeat, sweep, looks, fastest, in seconds) makes waiting shorter, and KILL_FILE names a
-file with "N before" or "N after": the process that is about to commit for the N-th time, or just did, removes the file
+file with "N before" or "N after": the process that is about to commit a run's N-th news, or just did, removes the file
 and kills itself.
 """
 
@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
@@ -63,23 +64,23 @@ def die_at_a_commit(**_):
 
     if "KILL_FILE" not in os.environ:
         return
-    real, file, commits = execution.run_record, Path(os.environ["KILL_FILE"]), [0]
+    real, file, commits = execution.run_record, Path(os.environ["KILL_FILE"]), Counter()
 
-    def die(moment):
+    def die(run, moment):
         try:
             number, when = file.read_text().split()
         except (FileNotFoundError, ValueError):
             return
-        if (int(number), when) == (commits[0], moment):
+        if (int(number), when) == (commits[run.pk], moment):
             file.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
 
     def record(*, claim, update):
         if update.remote is not None and update.remote != claim.run.remote:
-            commits[0] += 1
-            die("before")
+            commits[claim.run.pk] += 1
+            die(claim.run, "before")
             real(claim=claim, update=update)
-            die("after")
+            die(claim.run, "after")
         else:
             real(claim=claim, update=update)
 
