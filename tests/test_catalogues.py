@@ -94,8 +94,11 @@ TEMPLATE_TAG = re.compile(r"{%.*?%}|{{.*?}}", re.DOTALL)
 SPOKEN_ATTRIBUTE = re.compile(r"\b(?:aria-label|title|placeholder|alt)=\"([^\"]*)\"")
 HTML_TAG = re.compile(r"<[^>]*>")
 WORD = re.compile(r"[^\W\d_]{2,}")
-# Names of keys and languages, a file's ending, and entities.
-THE_SAME_EVERYWHERE = {"Alt", "Ctrl", "Esc", "EN", "RU", "English", "Русский", "jsonl", "doctype", "nbsp", "middot"}
+# Names of keys, languages and formats, files' endings, and entities.
+THE_SAME_EVERYWHERE = {
+    *("Alt", "Ctrl", "Esc", "EN", "RU", "English", "Русский", "ShareGPT", "Alpaca"),
+    *("jsonl", "md", "doctype", "nbsp", "middot"),
+}
 
 
 def untranslated(template):

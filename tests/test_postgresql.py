@@ -53,7 +53,7 @@ def test_a_portrait_is_imported_and_exported(database_url, tmp_path):
     answers = tmp_path / "answers.json"
     answers.write_text(json.dumps([{"question": "Why\u2028?", "answer": "Because\x00 of ### and \ud83d\ude00."}]))
     manage(database_url, tmp_path, "migrate")
-    assert "200 added" in manage(database_url, tmp_path, "load_questionnaires")
+    assert "300 added" in manage(database_url, tmp_path, "load_questionnaires")
     assert "0 added, 0 changed" in manage(database_url, tmp_path, "load_questionnaires")
     manage(database_url, tmp_path, "link")
     report = json.loads(
