@@ -54,8 +54,9 @@ def advise(
     if not points:
         return []
     found = [_curve(points, steps_per_epoch)]
-    if _memorises(points):
-        found.append(Advice(Verdict.MEMORISES, {"times": _times(points[-1])}))
+    best = min(points, key=lambda point: point.validation_loss)
+    if _memorises(points[0], best):
+        found.append(Advice(Verdict.MEMORISES, {"times": math.exp(_gap(best) or 0.0)}))
     if 0 < last_step < total_steps:
         found.append(Advice(Verdict.STOPPED_EARLY, {"step": last_step, "total": total_steps}))
     if 0 < best_step < last_step:
@@ -87,19 +88,14 @@ def _percent(nats: float) -> float:
     return 100 * (1 - math.exp(-nats))
 
 
-def _memorises(points: Sequence[Point]) -> bool:
-    """Whether what it learned is far closer to it than what was kept aside, and more so than at the first check.
+def _memorises(first: Point, best: Point) -> bool:
+    """Whether at its best what it learned is far closer to it than what was kept aside, and more so than at first.
 
     The second keeps answers out that were merely harder from the start.
     """
-    first, last = _gap(points[0]), _gap(points[-1])
-    return last is not None and last >= MEMORISED and (first is None or len(points) == 1 or last > first)
+    before, now = _gap(first), _gap(best)
+    return now is not None and now >= MEMORISED and (before is None or best is first or now > before)
 
 
 def _gap(point: Point) -> float | None:
     return None if point.training_loss is None else point.validation_loss - point.training_loss
-
-
-def _times(point: Point) -> float:
-    """How many times as surprised it is by answers that were kept aside."""
-    return math.exp(_gap(point) or 0.0)

@@ -14,8 +14,10 @@ Figures = dict[str, float]
 
 
 def advice_sentences(run: TrainingRun, version: PersonaModel | None, checks: list[Check]) -> list[str]:
-    """What a finished training teaches about the next one; empty where there were no checks."""
-    per_epoch = steps_per_epoch(run) or float(run.total_steps or run.step or 1)
+    """What a finished training teaches about the next one; empty without checks or known passes."""
+    per_epoch = steps_per_epoch(run)
+    if not per_epoch:
+        return []
     best = version.figures.get("published_step") if version else 0
     found = advise(
         points_of(checks),

@@ -142,7 +142,7 @@ export class RunChart {
   series(name, dash) {
     const stroke = () => this.colour(`.curve-${name}`);
     const common = { stroke, spanGaps: true, points: { show: false } };
-    const dots = { show: () => name === "validation" && this.dotted, size: 6, fill: stroke };
+    const dots = { show: () => (name === "validation" ? this.dotted : this.points.training.size < 2), size: 6, fill: stroke };
     return [{ ...common, width: 1, alpha: RAW }, { ...common, width: 2, dash, points: dots }];
   }
 

@@ -49,7 +49,7 @@ class RunWatch extends HTMLElement {
       goesOn = await this.look();
     } catch { // offline, or the server restarts: what is shown stays
       this.wait = Math.min(LONGEST_WAIT, this.wait * 2);
-      this.say(this.dataset.lostText.replace("%s", this.seenAt.toLocaleTimeString(document.documentElement.lang)));
+      this.say(this.dataset.lostText.replace("%s", this.seenAt.toLocaleTimeString(document.documentElement.lang, { hour12: false })));
     }
     if (goesOn) this.timer = setTimeout(() => this.poll(), this.wait);
   }

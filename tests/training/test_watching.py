@@ -8,6 +8,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from tests.training.remote import connect_to, look, remote_run
 from training.curves import DRAWN, LISTED, checks_of, listed, points_after, steps_per_epoch
 from training.ended import ended_unseen, mark_seen
 from training.models import Connection, PersonaModel, RunEvent, TrainingRun
@@ -321,3 +322,49 @@ def test_a_ready_run_shows_advice_above_its_curves(run, visitor, fake):
     page = page_of(visitor, run)
     assert page.index("What the curves say") < page.index("data-chart")
     assert "It was still learning when it ended" in page
+
+
+def test_a_training_at_a_provider_is_watched_from_the_order_to_its_advice(standin, author, owner, visitor):
+    run = remote_run(author, connect_to(standin, owner), estimate={"money": [0.05, 0.07], "epochs": 3})
+    seen = []
+    while run.is_active:
+        look(run)
+        seen.append(text_of(page_of(visitor, run)))
+        assert f"The provider calls the training {run.remote['raw_status']} ( {run.remote_id} )" in seen[-1]
+    assert re.search(r"So far about [\d.]+ to [\d.]+ USD, of 0.05 to 0.07 USD in all", seen[2])
+    assert "It cost 0.06 USD by the price list." in seen[-1]
+    assert "What the curves say" in seen[-1]
+    news = visitor.get(reverse("run_events", args=(run.persona_id, run.pk))).json()
+    assert [point[0] for point in news["training"]] == [1, 2, 3, 4, 5, 6]
+    assert all(accuracy is not None for _step, _loss, accuracy in news["training"])
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "button"),
+    [
+        (401, None, "Open the connection"),
+        (403, "training_not_available", "Change the settings"),
+        (400, None, "Change the settings"),
+        (402, None, "Try again"),
+    ],
+)
+def test_what_a_provider_refuses_has_its_mend(standin, author, owner, visitor, status, code, button):
+    standin.tell("jobs.create", "status", status=status, code=code, message="Not like <this>.", times=-1)
+    run = look(remote_run(author, connect_to(standin, owner)))
+    page = page_of(visitor, run)
+    assert run.state == "failed"
+    assert re.findall(r'class="button primary"[^>]*>([^<]+)<', page) == [button]
+    assert "Not like &lt;this&gt;." in page[page.index("word for word") :]
+
+
+def test_an_answer_that_was_lost_is_told_until_it_is_found(standin, author, owner, visitor):
+    standin.tell("jobs.create", "drop", after=True)
+    standin.tell("jobs.list", "status", status=503, skip=1, times=1)
+    run = look(remote_run(author, connect_to(standin, owner)))
+    page = text_of(page_of(visitor, run))
+    assert run.state == "unsure"
+    assert "Was it accepted?" in page
+    assert "so it is not sent twice" in page
+    look(run)
+    assert "Was it accepted?" not in page_of(visitor, run)
+    assert len(standin.jobs) == 1
