@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
+import psutil
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -44,13 +45,18 @@ class Environment(BaseSettings):
     TIME_ZONE: str = Field("UTC", description="Time zone of the server")
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged")
     TRAINING_THREADS: int = Field(0, ge=0, description="Threads of a training; 0: as many as there are cores")
-    TRAINING_MEMORY_GB: float = Field(4.0, gt=0, description="Memory limit of a training, in GB")
+    TRAINING_MEMORY_GB: float = Field(0.0, ge=0, description="Memory limit of a training, in GB; 0: half of all memory")
     SILENCE_MINUTES: int = Field(10, ge=1, description="Minutes of silence after which a dialogue starts afresh")
 
     @field_validator("DATA_DIR")
     @classmethod
     def absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @property
+    def training_memory_gb(self) -> float:
+        """The limit; the other half is for the pages, the model server and whatever else the person does."""
+        return self.TRAINING_MEMORY_GB or round(psutil.virtual_memory().total / 2e9, 1)
 
     @property
     def engine_url(self) -> str:

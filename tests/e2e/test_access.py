@@ -19,6 +19,8 @@ def session(site, browser):
     demo = page.get_by_role("link", name="Read", exact=True).get_attribute("href").removesuffix("write/")
     addresses = [
         "/personas/",
+        "/connections/",
+        "/connections/new/openai/",
         "/locked/",
         "/nowhere/",
         *(demo + room for room in ("write/", "write/find/?q=tea", "data/", "data/map/", "train/", "chat/")),
