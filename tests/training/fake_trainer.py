@@ -26,7 +26,9 @@ def tell(event, **data):
 
 def save(step):
     (folder / "checkpoints").mkdir(exist_ok=True)
-    (folder / "checkpoints" / "step").write_text(str(step))
+    part = folder / "checkpoints" / "part"  # as the real one: a kill leaves the old one or the new one
+    part.write_text(str(step))
+    part.replace(folder / "checkpoints" / "step")
     tell("checkpoint", step=step)
 
 
