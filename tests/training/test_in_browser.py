@@ -11,6 +11,14 @@ from training.models import RunEvent, TrainingRun
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 CHROMIUM = shutil.which("chromium")
+FAKE_NOTIFICATION = """
+window.told = [];
+window.Notification = class {
+  static permission = "granted";
+  static requestPermission = async () => "granted";
+  constructor(title, more) { told.push([title, more.body]); }
+};
+"""
 
 
 @pytest.fixture
@@ -111,11 +119,7 @@ def test_who_is_logged_out_is_told_and_left_alone(page, author, run, fake):
 
 def test_the_end_is_told_by_a_notification_that_was_asked_for(page, author, run, fake):
     page.context.grant_permissions(["notifications"])
-    page.add_init_script(
-        "window.told = []; window.Notification = class { static permission = 'granted';"
-        "static requestPermission = async () => 'granted';"
-        "constructor(title, more) { told.push([title, more.body]); } }"
-    )
+    page.add_init_script(FAKE_NOTIFICATION)
     page.goto(f"/p/{author.pk}/train/{run.pk}/")
     button = page.get_by_role("button", name="Tell me when it is done")
     button.press("Enter")
@@ -126,6 +130,22 @@ def test_the_end_is_told_by_a_notification_that_was_asked_for(page, author, run,
     page.get_by_role("link", name="Chat with it").wait_for(timeout=15_000)
     assert page.evaluate("told") == [["Ready · Training · Ada", "Open the page to see what it learned."]]
     assert not button.is_visible()
+
+
+def test_the_end_is_told_on_another_page_too(page, author, run, fake):
+    page.context.grant_permissions(["notifications"])
+    page.add_init_script(FAKE_NOTIFICATION)
+    page.goto(f"/p/{author.pk}/train/{run.pk}/")
+    page.get_by_role("button", name="Tell me when it is done").click()
+    page.wait_for_selector("text=The browser will tell you")
+    page.goto("about:blank")
+    run_execute(run_id=run.pk)
+    page.goto(f"/p/{author.pk}/data/")
+    wait_for(lambda: page.wait_for_timeout(100) or page.evaluate("told.length"))
+    assert page.evaluate("told[0][0]") == "Ready · Training · Ada"
+    page.reload()
+    page.wait_for_timeout(500)
+    assert page.evaluate("told") == []
 
 
 def test_both_curves_and_their_smoothing_by_keyboard(page, author, run, fake):
