@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 from training.execution import run_execute
 from training.exports import export_make
 from training.models import LOCAL, PersonaModel, TrainingRun
-from training.services import run_sweep
+from training.sweeping import run_sweep
 from training.trials import trial_run
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from training import tasks
 from training.connections import webhook_secret_of
 from training.models import Connection
 from training.providers.openai_compatible import is_genuine
-from training.services import run_wake
+from training.sweeping import run_wake
 
 MAX_BYTES = 64 * 1024
 ABOUT_JOBS = "fine_tuning.job."

@@ -89,7 +89,7 @@ def settles(run: TrainingRun, seconds: float) -> bool:
 
     def is_settled() -> bool:
         run.refresh_from_db()
-        return not run.is_active or run.remote.get("stage") == "ask"
+        return not run.is_active or (run.remote.get("stage") == "ask" and run.lease_until is None)
 
     return bool(wait_for(is_settled, seconds))
 

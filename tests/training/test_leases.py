@@ -12,7 +12,8 @@ from training.leases import LeaseLost, run_claim
 from training.models import PersonaModel, RunEvent, TrainingRun
 from training.providers.base import Job, Update, Wish
 from training.providers.local import LocalProvider
-from training.services import run_cancel, run_create, run_sweep
+from training.services import run_cancel, run_create
+from training.sweeping import run_sweep
 from training.versions import published_folder, version_publish
 
 

@@ -6,7 +6,8 @@ from questionnaires.services import Refused
 from tests.training.conftest import answer
 from tests.training.remote import MODEL, connect_to, consent_to, look, look_until, remote_run
 from training.models import PersonaModel, RunEvent, TrainingRun
-from training.services import run_cancel, run_create, run_pause, run_resume, run_retry, run_sweep
+from training.services import run_cancel, run_create, run_pause, run_resume, run_retry
+from training.sweeping import run_sweep
 
 pytestmark = pytest.mark.django_db
 

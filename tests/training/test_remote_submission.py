@@ -9,7 +9,8 @@ from questionnaires.services import Refused
 from tests.training.remote import connect_to, look, look_until, remote_run
 from training.leases import LeaseLost
 from training.models import TrainingRun
-from training.services import run_cancel, run_submit_again, run_sweep
+from training.services import run_cancel, run_submit_again
+from training.sweeping import run_sweep
 
 pytestmark = pytest.mark.django_db
 LIFE_SAVING = ("drop", {}), ("status", {"status": 500}), ("status", {"status": 409}), ("garbage", {})

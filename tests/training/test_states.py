@@ -14,7 +14,8 @@ from training.execution import run_execute, run_record
 from training.leases import run_claim
 from training.models import PersonaModel, RunEvent, TrainingRun
 from training.providers.base import Update
-from training.services import run_cancel, run_create, run_pause, run_resume, run_retry, run_sweep
+from training.services import run_cancel, run_create, run_pause, run_resume, run_retry
+from training.sweeping import run_sweep
 
 pytestmark = pytest.mark.django_db
 

@@ -21,8 +21,9 @@ from training.estimates import Plan, duration_range, plan_of_files
 from training.execution import run_execute
 from training.models import PersonaModel, TrainingRun
 from training.row_files import RowFiles
-from training.services import RECIPES, run_cancel, run_create, run_sweep
+from training.services import RECIPES, run_cancel, run_create
 from training.start_page import faults_of, files_of
+from training.sweeping import run_sweep
 
 LOOK_SECONDS = 0.5
 PATIENCE_SECONDS = 60.0  # for a worker to take a queued run
