@@ -31,7 +31,8 @@ class TransformersBackend:
     def __init__(self, base: BaseModel) -> None:
         self._tokenizer = AutoTokenizer.from_pretrained(base.folder)
         self._template = ChatTemplate(base.folder)
-        self._model: Any = AutoModelForCausalLM.from_pretrained(base.folder).eval()
+        self._device = fastest_device()
+        self._model: Any = AutoModelForCausalLM.from_pretrained(base.folder).to(self._device).eval()
         config = self._model.config
         self._context_length = min(CONTEXT_LENGTH, getattr(config, "max_position_embeddings", CONTEXT_LENGTH))
         self._eos_ids = _eos_ids(self._model.generation_config.eos_token_id, self._tokenizer.eos_token_id)
@@ -110,10 +111,10 @@ class TransformersBackend:
             known, cache = len(self._cache[1]), self._cache[2]
         if known == len(ids):
             known, cache = 0, None
-        fed = torch.tensor([ids[known:]])
+        fed = torch.tensor([ids[known:]], device=self._device)
         result = self._under(adapter, fed, cache)
         self._cache = (adapter, list(ids), result.past_key_values)
-        return result.logits[0].float()
+        return result.logits[0].float().cpu()
 
     def _under(self, adapter: Adapter | None, ids: torch.Tensor, cache: Any) -> Any:
         if adapter is not None:
@@ -132,6 +133,13 @@ class TransformersBackend:
     def _entry(self, token: int, logprob: float) -> Logprob:
         text = self._tokenizer.decode([token])
         return Logprob(text, text.encode(), logprob)
+
+
+def fastest_device() -> torch.device:
+    """A CUDA GPU, then Apple's, else the processor. Written without a GPU at hand: only the last is tested."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 class _TextOfTokens:
