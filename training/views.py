@@ -75,7 +75,8 @@ def _changed_parts(kinds: set[str], another_state: bool) -> set[str]:
 
 
 def _part(name: str, context: dict[str, Any], request: HttpRequest) -> str:
-    return render_to_string(f"training/run.html#{name}", context, request).strip()
+    """Only the head has forms, which need the request; with it goes what the rail of a whole page looks up."""
+    return render_to_string(f"training/run.html#{name}", context, request if name == "head" else None).strip()
 
 
 @require_POST

@@ -178,3 +178,24 @@ def test_a_pause_and_going_on_by_keyboard(page, author, run, fake):
     page.wait_for_selector("text=Learning from")
     run.refresh_from_db()
     assert run.state == "queued"
+
+
+REMOTE = {"provider": "openai_compatible", "estimate": {"money": [0.1, 0.2]}, "consent": {"to": "api.example.com"}}
+STATES = [
+    {"state": "unsure", "remote": {"stage": "unsure", "looks": 2}},
+    {"state": "unsure", "remote": {"stage": "ask", "looks": 5}},
+    {"state": "training", "step": 3, "total_steps": 6, "remote": {"raw_status": "running", "trouble": "It is away."}},
+    {"state": "paused", "step": 3, "total_steps": 6},
+    {"state": "failed", "error": "The account has no credit left.", "remote": {"mend": "retry"}},
+]
+
+
+def test_each_state_fits_a_phone_and_is_accessible(page, author, run, fake):
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.emulate_media(color_scheme="light")
+    for columns in STATES:
+        TrainingRun.objects.filter(pk=run.pk).update(**(REMOTE | {"remote": {}} | columns))
+        page.goto(f"/p/{author.pk}/train/{run.pk}/")
+        assert violations(page) == [], columns
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0, columns

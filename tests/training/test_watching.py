@@ -5,6 +5,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
@@ -299,6 +300,13 @@ def test_the_providers_words_are_folded_and_escaped(remote, visitor):
     assert "&lt;b&gt;bad&lt;/b&gt; row" in page
 
 
+def test_a_quiet_look_asks_the_database_little(run, visitor, django_assert_max_num_queries):
+    where = reverse("run_events", args=(run.persona_id, run.pk))
+    visitor.get(where)
+    with django_assert_max_num_queries(8):
+        assert list(visitor.get(where, {"after": 0, "state": "queued"}).json()["parts"]) == ["status"]
+
+
 def test_an_end_is_news_until_it_was_seen(run, visitor, fake):
     from training.execution import run_execute
 
@@ -307,6 +315,9 @@ def test_an_end_is_news_until_it_was_seen(run, visitor, fake):
     run_execute(run_id=run.pk)
     run.refresh_from_db()
     assert ended_unseen(session, run.persona) == run
+    line = render_to_string("training/ended.html", {"ended": run})
+    assert "A training is done" in line
+    assert reverse("run", args=(run.persona_id, run.pk)) in line
     page_of(visitor, run)
     assert ended_unseen(visitor.session, run.persona) is None
     run.state = State.TRAINING
