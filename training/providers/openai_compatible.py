@@ -6,7 +6,6 @@ Answers are plain dicts: other servers leave out what the SDK's types promise.
 
 import json
 import logging
-import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from training.providers.errors import (
     unintelligible,
     unreachable,
 )
+from training.providers.remote_events import clean
 
 logger = logging.getLogger(__name__)
 
@@ -190,19 +190,6 @@ def _plain(ask: Callable[[], Any]) -> Answer:
     if not isinstance(found, dict):
         raise unintelligible()
     return dict(clean(found))
-
-
-def clean(value: Any) -> Any:
-    """What any database keeps: NaN and infinities become None, NUL and lone surrogates U+FFFD."""
-    if isinstance(value, dict):
-        return {str(key): clean(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [clean(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, str):
-        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return value
 
 
 @contextmanager

@@ -101,3 +101,16 @@ def _whole(value: Any) -> int:
 
 def _without_none(event: Event) -> Event:
     return {name: value for name, value in event.items() if value is not None}
+
+
+def clean(value: Any) -> Any:
+    """What any database keeps: NaN and infinities become None, NUL and lone surrogates U+FFFD."""
+    if isinstance(value, dict):
+        return {str(key): clean(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [clean(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
