@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.base_models import bundled_file_or_none, locate
-from engine.memory import Shape, machine_memory, shape_in, training_bytes, why_impossible
+from engine.memory import Shape, fitted, machine_memory, shape_in, training_bytes, why_impossible
 from engine.recipes import Recipe
 
 _FILE = Path(__file__).with_name("catalogue.toml")
@@ -110,8 +110,11 @@ def offer_of(base_model: str, cache_dir: Path, limit_bytes: int | None = None, r
     """One base model on this machine, when a training may use `limit_bytes` (without: all there is)."""
     entry, machine = entry_named(base_model), machine_memory()
     limit = min(limit_bytes or machine.limit, machine.limit)
-    impossible = None if entry.shape is None else why_impossible(entry.shape, limit, machine.available, recipe)
-    return Offer(entry, is_present(base_model, cache_dir), entry.training_bytes(recipe), impossible)
+    present = is_present(base_model, cache_dir)
+    if entry.shape is None:
+        return Offer(entry, present, None, None)
+    memory = training_bytes(entry.shape, fitted(entry.shape, recipe or Recipe(), limit))
+    return Offer(entry, present, memory, why_impossible(entry.shape, limit, machine.available, recipe))
 
 
 def offers(cache_dir: Path, limit_bytes: int | None = None, recipe: Recipe | None = None) -> list[Offer]:

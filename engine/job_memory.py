@@ -1,28 +1,34 @@
-"""Refuses a job that cannot fit into memory before anything is loaded."""
+"""Makes a job fit into memory, or refuses it before anything is loaded."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from engine.base_models import locate
 from engine.catalogue import entry_named
 from engine.errors import BadInput
 from engine.job import Job, Row
-from engine.memory import Shape, machine_memory, shape_in, why_impossible
+from engine.memory import Shape, fitted, machine_memory, shape_in, why_impossible
 
 _BYTES_PER_TOKEN = 4
 """Of English text with chat markers. Other scripts have more: this refuses too little, never too much."""
 
 
-def refuse_impossible(job: Job) -> None:
-    """Raise BadInput with a sentence if the training would need more memory than it may use or than is free."""
+def fit_into_memory(job: Job) -> Job:
+    """The job with parts of a batch that fit. Raises BadInput with a sentence if none do, or not into what is free.
+
+    The size of the parts follows from the limit and not from what is free, so that a run taken up again computes the
+    same.
+    """
     shape, machine = _shape(job), machine_memory()
     if shape is None:
-        return
+        return job
     limit = min(job.memory_limit or machine.limit, machine.limit)
     longest = max(_tokens(job.train), _tokens(job.validation))
     if sentence := why_impossible(shape, limit, machine.available, job.recipe, longest):
         raise BadInput(sentence)
+    return replace(job, recipe=fitted(shape, job.recipe, limit, longest))
 
 
 def _shape(job: Job) -> Shape | None:

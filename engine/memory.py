@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,10 @@ _LOGIT_BYTES = 18
 TYPICAL_ROW_TOKENS = 256
 """A note, a question and an answer; 150 answers of a test persona have rows of up to 240 tokens."""
 _ANSWER_SHARE = 0.25
-# Limits of engine.session and engine.trainer.
-_LONG_ROW, _PART_TOKENS, _MOST_PARTS = 512, 1024, 4
+# Limits of engine.session.
+_LONG_ROW, _MOST_PARTS = 512, 4
+# Sizes of a part that are tried, the usual one first: smaller ones take longer, as less is computed at once.
+_PART_TOKENS = (1024, 512, 256, 1)
 
 
 class UnknownShape(ValueError):
@@ -102,12 +104,19 @@ def training_bytes(
     recipe = recipe or Recipe()
     width = 4 if dtype == "float32" else 2
     longest = min(row_tokens, recipe.max_tokens)
-    at_once = min(recipe.batch_rows * longest, _parts() * max(_PART_TOKENS, longest))
+    at_once = min(recipe.batch_rows * longest, _parts() * max(recipe.part_tokens, longest))
     adapter = shape.adapter_parameters(recipe.rank, recipe.first_layer) * _ADAPTER_BYTES
     layers = max(1, shape.layers - recipe.first_layer)
     kept = _KEPT * layers * at_once * _layer_bytes(shape, longest, width)
     logits = at_once * _ANSWER_SHARE * shape.vocabulary * _LOGIT_BYTES
     return int(_RUNTIME_BYTES + shape.parameters * width + adapter + kept + logits)
+
+
+def fitted(shape: Shape, recipe: Recipe, limit_bytes: int, row_tokens: int = TYPICAL_ROW_TOKENS) -> Recipe:
+    """`recipe` with parts so small that a training of `shape` fits into `limit_bytes`, or as small as they can be."""
+    sizes = [recipe.part_tokens, *(size for size in _PART_TOKENS if size < recipe.part_tokens)]
+    smaller = [replace(recipe, part_tokens=size) for size in sizes]
+    return next((one for one in smaller if training_bytes(shape, one, row_tokens) <= limit_bytes), smaller[-1])
 
 
 def _parts() -> int:
@@ -156,8 +165,9 @@ def why_impossible(
     recipe: Recipe | None = None,
     row_tokens: int = TYPICAL_ROW_TOKENS,
 ) -> str | None:
-    """A sentence if a training of `base` cannot fit into `limit_bytes`, or not into what is free now; else None."""
-    needed = training_bytes(base, recipe, row_tokens)
+    """A sentence if a training of `base`, its parts made small if need be, cannot fit into `limit_bytes` or into what
+    is free now; else None."""
+    needed = training_bytes(base, fitted(base, recipe or Recipe(), limit_bytes, row_tokens), row_tokens)
     if needed > limit_bytes:
         return (
             f"Training this base model takes about {_gigabytes(needed)}; it may use {_gigabytes(limit_bytes)} here. "

@@ -21,7 +21,7 @@ from types import FrameType, TracebackType
 
 from engine.errors import EXIT_DISK_FULL, BadInput, TrainingError, is_disk_full
 from engine.job import read_job
-from engine.job_memory import refuse_impossible
+from engine.job_memory import fit_into_memory
 from engine.progress import Progress
 
 _LOCK_SECONDS = 15.0
@@ -63,8 +63,7 @@ def _train(folder: Path, progress: Progress) -> None:
     # Here and not above: what takes seconds to import comes after the signals are caught and the rows are checked.
     progress.write("state", state="preparing")
     with _only_trainer(folder):
-        job = read_job(folder)
-        refuse_impossible(job)
+        job = fit_into_memory(read_job(folder))
         from engine.session import Session
 
         Session(job, progress, stopping).run()

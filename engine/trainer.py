@@ -15,9 +15,6 @@ from engine.lora import Adapter
 from engine.model import CausalModel
 from engine.recipes import Recipe
 
-# The memory of eager attention grows with rows * length^2; a part of 1024 tokens stays under half a gigabyte.
-MOST_TOKENS_IN_A_PART = 1024
-
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -65,7 +62,7 @@ class Trainer:
     def take_step(self, pool: ThreadPoolExecutor) -> tuple[float, int]:
         """Learn the next batch; its loss in nats a token, and its tokens with prompts."""
         batch = [self.examples[row] for row in self.batch_at(self.step)]
-        parts = self.learner.split(batch, self.parts, MOST_TOKENS_IN_A_PART)
+        parts = self.learner.split(batch, self.parts, self.recipe.part_tokens)
         learned = sum(len(example.answer) for example in batch)
         self.learner.take_adapter()
         results = list(pool.map(self.learner.loss_and_gradient, parts))
@@ -82,7 +79,7 @@ class Trainer:
 
     def evaluate(self, examples: Sequence[Example], pool: ThreadPoolExecutor) -> Evaluation:
         """The loss and the accuracy on examples that are not learned."""
-        parts = self.learner.split(examples, -(-len(examples) // self.recipe.batch_rows), MOST_TOKENS_IN_A_PART)
+        parts = self.learner.split(examples, -(-len(examples) // self.recipe.batch_rows), self.recipe.part_tokens)
         self.learner.take_adapter()
         measured = pool.map(self.learner.measure, parts)
         losses, hits, tokens = (sum(column) for column in zip(*measured, strict=True))

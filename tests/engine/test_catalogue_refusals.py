@@ -11,7 +11,7 @@ import pytest
 from engine import job_memory, train
 from engine.errors import BadInput
 from engine.job import read_job
-from engine.job_memory import refuse_impossible
+from engine.job_memory import fit_into_memory
 from engine.memory import MachineMemory
 from tests.engine.job_folder import JobFolder, chat_row
 
@@ -38,18 +38,28 @@ def test_the_machine_counts_too_and_what_fits_is_let_through(job: JobFolder, mon
     for machine, words in ((MachineMemory(10**9, 10**9), "may use 1.0 GB"), (MachineMemory(10**11, 10**9), "are free")):
         monkeypatch.setattr(job_memory, "machine_memory", lambda machine=machine: machine)
         with pytest.raises(BadInput, match=words):
-            refuse_impossible(read_job(job.write()))
+            fit_into_memory(read_job(job.write()))
     monkeypatch.setattr(job_memory, "machine_memory", lambda: MachineMemory(10**11, 10**11))
-    refuse_impossible(read_job(job.write()))
+    fit_into_memory(read_job(job.write()))
 
 
 def test_long_rows_need_more(job: JobFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_memory, "machine_memory", lambda: MachineMemory(int(6e9), int(6e9)))
     job.settings = {}
-    refuse_impossible(read_job(job.write()))
+    fit_into_memory(read_job(job.write()))
     job.rows = [chat_row("Why?", "so " * 1500)]
     with pytest.raises(BadInput, match="takes about"):
-        refuse_impossible(read_job(job.write()))
+        fit_into_memory(read_job(job.write()))
+
+
+def test_parts_get_smaller_where_memory_is_short(job: JobFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_memory, "machine_memory", lambda: MachineMemory(10**11, 10**11))
+    job.rows = [chat_row("Why?", "so " * 300)]
+    sizes = []
+    for limit in (20, 8):
+        job.settings = {"memory_limit_bytes": limit * 10**9}
+        sizes.append(fit_into_memory(read_job(job.write())).recipe.part_tokens)
+    assert sizes == [1024, 256]
 
 
 def test_a_limit_that_is_no_number_is_a_sentence(job: JobFolder) -> None:
