@@ -29,7 +29,7 @@ def bases_of(persona: Persona) -> list[str]:
     return list(dict.fromkeys([settings.BASE_MODEL, *trained.values_list("base_model", flat=True)]))
 
 
-def adapter_import(*, persona: Persona, upload: UploadedFile, base_model: str, format: str) -> PersonaModel:
+def adapter_import(*, persona: Persona, upload: "UploadedFile[bytes]", base_model: str, format: str) -> PersonaModel:
     """A version out of an uploaded zip. Refused with a sentence if it is not the adapter of this base model."""
     if base_model not in bases_of(persona):
         raise Refused(_("Choose one of the base models of the list."))

@@ -106,6 +106,8 @@ def export_make(*, version: PersonaModel, kind: str) -> bool:
     with exclusive(folder / f".{kind}.lock"):
         if out.is_file():
             return True
+        for leftover in folder.glob(f".{out.name}.*"):  # of a worker that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
         card = folder / f".{kind}.card"
         card.write_text(json.dumps(card_of(version)), encoding="utf-8")
         cache = ["--cache", str(settings.BASE_DIR_CACHE), "--card", str(card)]

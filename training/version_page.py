@@ -18,7 +18,7 @@ from training.models import PersonaModel
 from training.versions import is_remote
 from training.watching import asked
 
-HASH_SHOWN = 12
+HASH_SHOWN, LISTED_HASH = 12, 7
 HYPERPARAMETERS = ("epochs", "learning_rate", "learning_rate_multiplier", "rank", "alpha", "batch_rows")
 
 
@@ -28,11 +28,24 @@ class Card:
 
     version: PersonaModel
     changes: str
-    warning: str
 
     @property
     def imported(self) -> bool:
         return is_imported(self.version)
+
+    @property
+    def ends(self) -> date | None:
+        return shutdown_of(self.version)
+
+    @property
+    def details(self) -> list[str]:
+        """What it is made of, in a few words each."""
+        version = self.version
+        answers = ngettext("%(n)d answer", "%(n)d answers", version.run.items) if version.run else ""
+        count = answers % {"n": version.run.items} if version.run else ""
+        hashed = _("data set %(hash)s") % {"hash": version.data_hash[:LISTED_HASH]} if version.data_hash else ""
+        found = [version.base_model, format_in_words(version), count, hashed, self.changes, cost_of(version)]
+        return [words for words in found if words]
 
 
 @dataclass(frozen=True)
@@ -59,14 +72,14 @@ class Question:
 
 
 def is_imported(version: PersonaModel) -> bool:
-    return version.figures.get("origin") == "imported"
+    return bool(version.figures.get("origin") == "imported")
 
 
 def cards(versions: Iterable[PersonaModel]) -> list[Card]:
     """Versions of one persona, newest first; each is told apart from the one before it."""
     rows = list(versions)
     return [
-        Card(row, changes_in_words(older, row) if older else "", shutdown_warning(row))
+        Card(row, changes_in_words(older, row) if older else "")
         for row, older in zip(rows, [*rows[1:], None], strict=False)
     ]
 
