@@ -29,7 +29,6 @@ logger = logging.getLogger(__name__)
 State = TrainingRun.State
 MAX_FAILURES = 3
 RETRY_AFTER = timedelta(seconds=15)
-SOON = 5.0  # seconds to the next look at a run that is to be cancelled
 STATES = {
     "preparing": State.PREPARING,
     "training": State.TRAINING,
@@ -94,8 +93,7 @@ def _follow(claim: Claim, updates: Iterable[Update]) -> None:
         if update.done:
             _publish(claim, update)
         elif update.again_in is not None:
-            patience = min(update.again_in, SOON) if _cancel_requested(claim) else update.again_in
-            again = timezone.now() + timedelta(seconds=patience)
+            again = timezone.now() + timedelta(seconds=update.again_in)
             claim.write(lease_until=None, not_before=again, last_enqueued_at=None)
 
 

@@ -43,8 +43,8 @@ class Claim:
 
 
 def workable(now: datetime) -> Q:
-    """Runs with something to do: active, due, and not resting because the person paused them."""
-    due = Q(not_before=None) | Q(not_before__lte=now)
+    """Runs with something to do: active, due or to be cancelled, and not resting because the person paused them."""
+    due = Q(not_before=None) | Q(not_before__lte=now) | Q(cancel_requested=True)
     resting = Q(state=TrainingRun.State.PAUSED, pause_requested=True, cancel_requested=False)
     return due & Q(state__in=TrainingRun.ACTIVE) & ~resting
 

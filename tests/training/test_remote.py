@@ -288,6 +288,18 @@ def test_cancel_reaches_the_provider(run, standin):
     assert run_sweep() == []
 
 
+def test_cancel_waits_for_no_appointment(run, standin):
+    from training.execution import run_execute
+
+    look(run, times=3)
+    run_cancel(run=run)
+    TrainingRun.objects.filter(pk=run.pk).update(not_before="2100-01-01T00:00Z")  # a look that ended just after
+    assert run_sweep() == [run.pk]
+    run_execute(run_id=run.pk)
+    run.refresh_from_db()
+    assert run.state == "cancelled"
+
+
 def test_cancel_before_anything_was_sent_sends_nothing(run, standin):
     run_cancel(run=run)
     assert (look(run).state, standin.requests) == ("cancelled", [])
