@@ -5,11 +5,14 @@ from typing import Any
 from django.http import HttpRequest
 
 from questionnaires.models import Answer, Persona
+from training.ended import ended_unseen
 from training.models import PersonaModel
 
 
 def rail(request: HttpRequest) -> dict[str, Any]:
-    """`personas` of the visitor; on a persona's page also `persona`, `answered` and `current_version`."""
+    """`personas` of the visitor; on a persona's page also `persona`, `answered`, `current_version`, and the training
+    that `ended` since they last looked.
+    """
     if not getattr(request, "user", None) or not request.user.is_authenticated:
         return {}
     personas = list(Persona.objects.for_owner(request.user))
@@ -20,4 +23,10 @@ def rail(request: HttpRequest) -> dict[str, Any]:
         return {"personas": personas}
     answers = Answer.objects.for_owner(request.user).filter(persona=persona, state=Answer.State.ANSWERED)
     version = PersonaModel.objects.for_owner(request.user).filter(persona=persona, is_current=True).first()
-    return {"personas": personas, "persona": persona, "answered": answers.count(), "current_version": version}
+    return {
+        "personas": personas,
+        "persona": persona,
+        "answered": answers.count(),
+        "current_version": version,
+        "ended": ended_unseen(request.session, persona),
+    }

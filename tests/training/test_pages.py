@@ -213,3 +213,12 @@ def test_deleting_asks_first_and_hands_over_to_the_newest(author, fake, visitor,
     assert not version.folder.exists()
     assert PersonaModel.objects.get().is_current
     assert visitor.get(address("run", run, run.pk)).status_code == 200
+
+
+def test_every_page_says_that_a_training_ended_until_its_own_was_opened(run, fake, visitor):
+    work_page = reverse("write", args=[run.persona_id])
+    run_execute(run_id=run.pk)
+    address = reverse("run", args=[run.persona_id, run.pk])
+    assert f'href="{address}"' in visitor.get(work_page, follow=True).content.decode()
+    visitor.get(address)
+    assert f'href="{address}"' not in visitor.get(work_page, follow=True).content.decode()
