@@ -6,7 +6,9 @@ import pytest
 from django.utils import timezone
 
 from questionnaires.services import Refused
+from tests.training.conftest import in_background
 from tests.training.remote import connect_to, look, look_until, remote_run
+from training.execution import run_execute
 from training.leases import LeaseLost
 from training.models import TrainingRun
 from training.services import run_cancel, run_submit_again
@@ -240,3 +242,13 @@ def test_a_write_after_the_lease_is_refused(run, standin):
     lose_worker(run)
     with pytest.raises(LeaseLost):
         old.write(remote_id="ftjob-of-a-ghost")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_message_five_times_at_once_asks_once(author, standin, owner):
+    run = remote_run(author, connect_to(standin, owner))
+    standin.tell("files.list", "delay", seconds=0.3)
+    for thread in [in_background(run_execute, run_id=run.pk) for _number in range(5)]:
+        thread.join(30)
+    run.refresh_from_db()
+    assert (run.state, run.fence, standin.count("jobs.create")) == ("validating", 1, 1)
