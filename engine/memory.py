@@ -15,8 +15,8 @@ import psutil
 from engine.recipes import Recipe
 
 # Fitted to `python -m engine.rehearsal` (peak resident memory, bfloat16, two cores) on the bundled model, on a random
-# llama of 19 million and a random Qwen3 of 596 million parameters, with rows of 12, 168 and 871 tokens: 0.5 to 6.3 GB,
-# each within 18 %.
+# llama of 19 million and a random Qwen3 of 596 million parameters, with rows of 12, 168 and 871 tokens: 0.5 to 6.4 GB,
+# each within 0.3 GB.
 _RUNTIME_BYTES = 430e6
 """Python, torch, transformers and the tokenizer."""
 _ADAPTER_BYTES = 28
@@ -34,6 +34,8 @@ _ANSWER_SHARE = 0.25
 _LONG_ROW, _MOST_PARTS = 512, 4
 # Sizes of a part that are tried, the usual one first: smaller ones take longer, as less is computed at once.
 _PART_TOKENS = (1024, 512, 256, 1)
+_SAFE = 0.85
+"""Of a limit: how far the estimate may be off."""
 
 
 class UnknownShape(ValueError):
@@ -104,7 +106,8 @@ def training_bytes(
     recipe = recipe or Recipe()
     width = 4 if dtype == "float32" else 2
     longest = min(row_tokens, recipe.max_tokens)
-    at_once = min(recipe.batch_rows * longest, _parts() * max(recipe.part_tokens, longest))
+    rows_at_once = min(recipe.batch_rows, _parts() * max(1, recipe.part_tokens // max(1, longest)))
+    at_once = rows_at_once * longest
     adapter = shape.adapter_parameters(recipe.rank, recipe.first_layer) * _ADAPTER_BYTES
     layers = max(1, shape.layers - recipe.first_layer)
     kept = _KEPT * layers * at_once * _layer_bytes(shape, longest, width)
@@ -113,10 +116,10 @@ def training_bytes(
 
 
 def fitted(shape: Shape, recipe: Recipe, limit_bytes: int, row_tokens: int = TYPICAL_ROW_TOKENS) -> Recipe:
-    """`recipe` with parts so small that a training of `shape` fits into `limit_bytes`, or as small as they can be."""
+    """`recipe` with parts so small that a training of `shape` fits well into `limit_bytes`, or as small as can be."""
     sizes = [recipe.part_tokens, *(size for size in _PART_TOKENS if size < recipe.part_tokens)]
     smaller = [replace(recipe, part_tokens=size) for size in sizes]
-    return next((one for one in smaller if training_bytes(shape, one, row_tokens) <= limit_bytes), smaller[-1])
+    return next((one for one in smaller if training_bytes(shape, one, row_tokens) <= _SAFE * limit_bytes), smaller[-1])
 
 
 def _parts() -> int:

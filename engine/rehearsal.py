@@ -57,12 +57,21 @@ class RehearsalFailed(TrainingError):
         self.code = code
 
 
-def rehearse(base_model: str, cache_dir: Path, rows: Sequence[Row] = (), timeout: float = TIMEOUT_SECONDS) -> Rehearsal:
-    """Train two steps on the longest of `rows` (typical ones if there are none). Raises RehearsalFailed."""
+def rehearse(
+    base_model: str,
+    cache_dir: Path,
+    rows: Sequence[Row] = (),
+    timeout: float = TIMEOUT_SECONDS,
+    memory_limit: int | None = None,
+) -> Rehearsal:
+    """Train two steps on the longest of `rows` (typical ones if there are none). Raises RehearsalFailed.
+
+    `timeout` in seconds, `memory_limit` in bytes, as in job.json.
+    """
     _run([sys.executable, "-m", "engine.base_models", "--cache", str(cache_dir), "--model", base_model], timeout)
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as name:
         folder = Path(name)
-        _write_job(folder, base_model, cache_dir, rows or [_TYPICAL])
+        _write_job(folder, base_model, cache_dir, rows or [_TYPICAL], memory_limit)
         _run([sys.executable, "-m", "engine.train", str(folder), "--die-with-parent"], timeout)
         return _read(folder / "progress.jsonl")
 
@@ -79,12 +88,15 @@ def machine_name() -> str:
     return f"{processor}, {cores} core{'' if cores == 1 else 's'}"
 
 
-def _write_job(folder: Path, base_model: str, cache_dir: Path, rows: Sequence[Row]) -> None:
+def _write_job(
+    folder: Path, base_model: str, cache_dir: Path, rows: Sequence[Row], memory_limit: int | None = None
+) -> None:
     ordered = sorted(rows, key=_characters, reverse=True)
     batch_rows = 4 if _characters(ordered[0]) <= _LONG_ROW else 2
     tried = [ordered[number % len(ordered)] for number in range(STEPS * batch_rows)]
     overrides = {"epochs": 1, "batch_rows": batch_rows, "check_replies": 0, "sample_count": 0}
-    settings = {"base_model": base_model, "cache_dir": str(cache_dir.absolute()), "overrides": overrides}
+    settings: dict[str, Any] = {"base_model": base_model, "cache_dir": str(cache_dir.absolute())}
+    settings |= {"overrides": overrides, "memory_limit_bytes": memory_limit}
     (folder / "job.json").write_text(json.dumps(settings), encoding="utf-8")
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in tried)
     (folder / "train.jsonl").write_text(text, encoding="utf-8")
@@ -138,11 +150,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, required=True, help="folder for converted and downloaded models")
     parser.add_argument("--rows", type=Path, help="rows whose longest are tried (default: typical ones)")
     parser.add_argument("--timeout", type=float, default=TIMEOUT_SECONDS, help="seconds (default: %(default)s)")
+    parser.add_argument("--memory-limit", type=int, help="bytes that it may use (default: what the machine has)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     try:
         rows = read_rows(options.rows) if options.rows else []
-        found = rehearse(options.base_model, options.cache, rows, options.timeout)
+        found = rehearse(options.base_model, options.cache, rows, options.timeout, options.memory_limit)
     except RehearsalFailed as error:
         print(error, file=sys.stderr)
         return error.code
