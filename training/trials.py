@@ -62,7 +62,9 @@ def trial_drop(*, base_model: str) -> None:
 
 def trial_run(*, base_model: str) -> SpeedTrial | None:
     """Tries the model, in the worker; None with a noted sentence where that failed."""
-    command = [*COMMAND, "--base-model", base_model, "--cache", str(settings.BASE_DIR_CACHE), "--json"]
+    limit = str(int(settings.TRAINING_MEMORY_GB * 1e9))
+    command = [*COMMAND, "--base-model", base_model, "--cache", str(settings.BASE_DIR_CACHE), "--memory-limit", limit]
+    command.append("--json")
     child = subprocess.Popen(command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, child.pid, NICE)
