@@ -78,7 +78,11 @@ def persona_delete(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
     """Asks before a person's own book is deleted; the demo goes at one click."""
     persona = persona_or_404(request, persona_id)
     if request.method == "POST" and (persona.is_demo or request.POST.get("name", "").strip() == persona.name):
-        services.persona_delete(persona=persona)
+        try:
+            services.persona_delete(persona=persona)
+        except services.Refused as refused:
+            messages.error(request, str(refused))
+            return redirect("personas")
         messages.success(request, _("%(name)s was deleted.") % {"name": persona.name})
         return redirect("personas")
     context = {"persona": persona, "wrong_name": request.method == "POST"}

@@ -7,12 +7,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, pre_delete
 from django.dispatch import receiver
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from questionnaires.models import Persona
 from questionnaires.owned import Owned
+from questionnaires.services import Refused
 
 
 class Connection(Owned):
@@ -215,6 +217,13 @@ class SpeedTrial(models.Model):
 
     def __str__(self) -> str:
         return f"{self.base_model}: {self.tokens_per_second:.0f} tokens/s"
+
+
+@receiver(pre_delete, sender=TrainingRun)
+def not_while_a_provider_has_it(instance: TrainingRun, **_: Any) -> None:
+    """Refused, also by cascade: a job that goes on at a provider would cost money and be nobody's."""
+    if instance.provider != LOCAL and instance.is_active and instance.remote:
+        raise Refused(gettext("A training at a provider is under way. Cancel it first, so that it is told."), 409)
 
 
 @receiver(post_delete, sender=TrainingRun)

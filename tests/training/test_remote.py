@@ -1,6 +1,7 @@
 """A training at a provider: from the click to a version, every state, every ending."""
 
 import pytest
+from django.urls import reverse
 
 from questionnaires.services import Refused
 from tests.training.conftest import answer
@@ -298,6 +299,18 @@ def test_cancel_waits_for_no_appointment(run, standin):
     run_execute(run_id=run.pk)
     run.refresh_from_db()
     assert run.state == "cancelled"
+
+
+def test_a_persona_is_not_deleted_under_a_training_that_is_paid_for(run, author, standin, visitor):
+    address = reverse("persona_delete", args=[author.pk])
+    look(run, times=3)
+    shown = visitor.post(address, {"name": author.name}, follow=True).content.decode()
+    assert "Cancel it first" in shown
+    assert TrainingRun.objects.get().is_active
+    run_cancel(run=run)
+    look(run)
+    visitor.post(address, {"name": author.name})
+    assert not TrainingRun.objects.exists()
 
 
 def test_cancel_before_anything_was_sent_sends_nothing(run, standin):
