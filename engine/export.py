@@ -31,6 +31,7 @@ from engine.base_models import DEFAULT_MODEL, BaseModel, BaseModelError, Progres
 from engine.errors import EXIT_BAD_INPUT, EXIT_DISK_FULL, BadInput, TrainingError, is_disk_full
 from engine.llama_gguf import StepCallback
 from engine.modelfile import Card, adds_bos, chat_template, modelfile, plain_template, read_card
+from engine.serving.chat_template import ChatTemplate
 
 GGUF, ADAPTER_GGUF = "model.gguf", "adapter.gguf"
 
@@ -121,10 +122,8 @@ def template_of(card: Card, base: BaseModel) -> str:
     if card.prompt:
         return plain_template(card.prompt)
     import gguf
-    from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(base.folder, local_files_only=True)
-    return chat_template(tokenizer, adds_bos(gguf.GGUFReader(base.gguf)))
+    return chat_template(ChatTemplate(base.folder), adds_bos(gguf.GGUFReader(base.gguf)))
 
 
 def readme(to: str, card: Card, base: BaseModel) -> str:

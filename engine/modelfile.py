@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import BadInput
+from engine.serving.chat_template import ChatTemplate
+from engine.serving.errors import ApiError
 
 CONTEXT = 2048  # as the engine's server
 MOST_TOKENS = 160
@@ -67,13 +69,11 @@ def plain_template(prompt: str) -> str:
     return prompt.replace("{question}", "{{ .Prompt }}").replace("{reply}", "{{ .Response }}")
 
 
-def chat_template(tokenizer: Any, adds_bos: bool) -> str:
-    """The Go template of a tokenizer's chat template. BadInput if it has none, or one that refuses dialogues.
+def chat_template(template: ChatTemplate, adds_bos: bool) -> str:
+    """The Go template of a base model's chat template. BadInput if it has none, or one that refuses dialogues.
 
     `adds_bos`: whether llama.cpp itself puts the begin-of-sequence token before a prompt.
     """
-    from jinja2 import TemplateError
-
     system, asked, said, again = _MARKS
     messages = [
         {"role": "system", "content": system},
@@ -82,11 +82,11 @@ def chat_template(tokenizer: Any, adds_bos: bool) -> str:
         {"role": "user", "content": again},
     ]
     try:
-        text = str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-    except (TemplateError, ValueError) as error:
-        raise BadInput(f"The base model's chat template does not take a dialogue: {error}") from error
-    if adds_bos and tokenizer.bos_token:
-        text = text.removeprefix(tokenizer.bos_token)
+        text = template.render(messages)
+    except ApiError as error:
+        raise BadInput(str(error)) from error
+    if adds_bos and template.bos_token:
+        text = text.removeprefix(template.bos_token)
     return _go_template(_between(text, _MARKS))
 
 

@@ -17,6 +17,7 @@ from engine import export, importing
 from engine.adapter_files import CONFIG, WEIGHTS, read_adapter
 from engine.errors import BadInput
 from engine.modelfile import Card, chat_template, modelfile, plain_template, read_card
+from engine.serving.chat_template import ChatTemplate
 from tests.engine.conftest import CHAT_TEMPLATE
 
 Q_PROJ = "base_model.model.model.layers.0.self_attn.q_proj.lora_{}.weight"
@@ -228,20 +229,31 @@ FOLDED = (
 )
 
 
-@pytest.mark.parametrize("source", [CHAT_TEMPLATE, FOLDED])
-@pytest.mark.parametrize("adds_bos", [True, False])
-def test_the_go_template_says_what_the_chat_template_says(tiny_model: Path, source: str, adds_bos: bool) -> None:
-    from transformers import AutoTokenizer
+NO_SYSTEM = (
+    "{{ bos_token }}{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}"
+    "{% for m in messages %}<turn>{{ m.role }}\n{{ m.content | trim }}<end>\n{% endfor %}{{ '<turn>model\n' }}"
+).replace("m.role }}", "'model' if m.role == 'assistant' else m.role }}")
 
-    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
-    tokenizer.chat_template = source
-    go = chat_template(tokenizer, adds_bos)
+
+@pytest.mark.parametrize("source", [CHAT_TEMPLATE, FOLDED, NO_SYSTEM])
+@pytest.mark.parametrize("adds_bos", [True, False])
+def test_the_go_template_says_what_the_server_renders(
+    tiny_model: Path, tmp_path: Path, source: str, adds_bos: bool
+) -> None:
+    shutil.copyfile(tiny_model / "tokenizer_config.json", tmp_path / "tokenizer_config.json")
+    (tmp_path / "chat_template.jinja").write_text(source)
+    template = ChatTemplate(tmp_path)
+    go = chat_template(template, adds_bos)
     texts = ["You are Ada.", "Where from?", "Nida.", "Why?"]
     roles = ["system", "user", "assistant", "user"]
-    messages = [{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)]
-    wanted = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    wanted = template.render([{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)])
     found = say(go, texts[0], texts[1], texts[2]) + say(go, "", texts[3], None)
-    assert found == (wanted.removeprefix(tokenizer.bos_token) if adds_bos else wanted)
+    assert found == (wanted.removeprefix(template.bos_token) if adds_bos else wanted)
+
+
+def test_a_base_without_a_chat_template_has_no_modelfile(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no chat template"):
+        chat_template(ChatTemplate(tmp_path), adds_bos=False)
 
 
 def say(go: str, system: str, prompt: str, response: str | None) -> str:
