@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from engine import rehearsal
+from engine.base_models import DEFAULT_MODEL, BaseModel
 from engine.job import read_job
+from engine.memory import shape_in, training_bytes
 from engine.rehearsal import RehearsalFailed, machine_name, rehearse
 from tests.engine.job_folder import chat_row
 
@@ -63,3 +65,11 @@ def test_a_tiny_model_is_rehearsed_and_nothing_is_kept(tiny_model: Path, tmp_pat
     assert found.tokens_per_second > 0
     assert 100e6 < found.peak_memory_bytes < 2e9
     assert [one.name for one in tmp_path.iterdir()] == ["gguf"]  # the base model for llama.cpp, made once
+
+
+@pytest.mark.slow
+def test_the_estimate_of_memory_is_near_what_a_rehearsal_takes(real_model: BaseModel) -> None:
+    shape = shape_in(real_model.folder)
+    assert shape is not None
+    found = rehearse(DEFAULT_MODEL, real_model.folder.parent)
+    assert training_bytes(shape, row_tokens=168) == pytest.approx(found.peak_memory_bytes, rel=0.3)
