@@ -58,8 +58,8 @@ class AutogradLearner:
             return loss.item(), int((logits.argmax(-1) == batch.labels).sum()), len(batch.labels)
 
 
-def learner_for(model: CausalModel, adapter: Adapter, through_prompts: bool, most_tokens: int) -> Learner:
+def learner_for(model: CausalModel, adapter: Adapter, longest_prompt: int, most_tokens: int) -> Learner:
     """The fastest one that computes what `model` computes; no row may be over `most_tokens`."""
     if is_plain_llama(model):
-        return LlamaLearner(model, adapter, through_prompts, most_tokens)
+        return LlamaLearner(model, adapter, longest_prompt, most_tokens)
     return AutogradLearner(model, adapter)

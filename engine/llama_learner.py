@@ -33,10 +33,10 @@ def is_plain_llama(model: CausalModel) -> bool:
 class LlamaLearner:
     """Losses and gradients of an adapter on a plain llama (`is_plain_llama`)."""
 
-    def __init__(self, model: CausalModel, adapter: Adapter, through_prompts: bool, most_tokens: int) -> None:
+    def __init__(self, model: CausalModel, adapter: Adapter, longest_prompt: int, most_tokens: int) -> None:
         network = model.network.base_model
         config = network.config
-        self.adapter, self.through_prompts = adapter, through_prompts
+        self.adapter, self.longest_prompt = adapter, longest_prompt
         heads = Heads(config.num_attention_heads, config.num_key_value_heads, network.layers[0].self_attn.head_dim)
         attention = Attention(heads, _rotary(network, most_tokens, model.dtype), heads.size**-0.5)
         self.layers = [Layer(module, attention) for module in network.layers]
@@ -57,21 +57,21 @@ class LlamaLearner:
 
     def loss_and_gradient(self, examples: Sequence[Example]) -> tuple[float, Tensor]:
         """The loss in nats summed over the answers' tokens, and its gradient like the adapter's flat tensor."""
-        into = torch.zeros_like(self.adapter.flat, requires_grad=False)
+        into = torch.empty_like(self.adapter.flat, requires_grad=False)
         with torch.inference_mode():
-            packed = pack(examples, self.through_prompts)
-            x, kept = self._forward(packed)
+            packed = pack(examples, self.longest_prompt)
+            x, kept = self._forward(packed, keep=True)
             places = packed.positions - (len(packed.ids) - packed.live)
             loss, gradient = self._head_backward(x, places, packed)
             for layer, seen in zip(reversed(self.layers), reversed(kept), strict=False):
                 gradient = layer.backward(gradient, seen, packed, into)
         return loss, into
 
-    def _forward(self, packed: Pack) -> tuple[Tensor, list[Kept]]:
+    def _forward(self, packed: Pack, keep: bool) -> tuple[Tensor, list[Kept]]:
         x, kept = self.embedding[packed.ids], []
         for number, layer in enumerate(self.layers):
             x, seen = layer.forward(x, packed, last=number == len(self.layers) - 1)
-            if number >= self.first_adapted:
+            if keep and number >= self.first_adapted:
                 kept.append(seen)
         return x, kept
 
@@ -87,8 +87,8 @@ class LlamaLearner:
     def measure(self, examples: Sequence[Example]) -> tuple[float, int, int]:
         """The summed loss, how many tokens of the answers were the most likely ones, and how many there are."""
         with torch.inference_mode():
-            packed = pack(examples, through_prompts=False)
-            x, _ = self._forward(packed)
+            packed = pack(examples, longest_prompt=0)
+            x, _ = self._forward(packed, keep=False)
             x = x[packed.positions - (len(packed.ids) - packed.live)]
             logits = (self.norm.forward(x) @ self.head.t()).float()
             loss = torch.nn.functional.cross_entropy(logits, packed.labels, reduction="sum")

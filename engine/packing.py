@@ -41,16 +41,16 @@ class Pack(NamedTuple):
     """(answers,) int64: those tokens of the answers"""
 
 
-def pack(examples: Sequence[Example], through_prompts: bool) -> Pack:
+def pack(examples: Sequence[Example], longest_prompt: int) -> Pack:
     """Lay out examples; a last token, after which nothing is foretold, is left out.
 
-    Live are the tokens that foretell an answer or, with `through_prompts`, all.
+    Live are the tokens that foretell an answer and, in a row whose prompt has at most `longest_prompt` tokens, all.
     """
     contexts, lives, labels = [], [], []
     for example in examples:
         tokens = (example.prompt + example.answer)[:-1]
         told = example.answer if example.prompt else example.answer[1:]
-        start = 0 if through_prompts else len(tokens) - len(told)
+        start = 0 if len(example.prompt) <= longest_prompt else len(tokens) - len(told)
         contexts.append(tokens[:start])
         lives.append(tokens[start:])
         labels.append(told)

@@ -44,6 +44,7 @@ class Session:
         self.best: torch.Tensor | None = None
         self.best_loss, self.best_step, self.since_best = float("inf"), 0, 0
         self.seconds, self.tokens, self.evaluation_seconds = 0.0, 0, 0.0
+        self.processor_seconds, self.tokens_before = 0.0, 0
         self.last_save = time.monotonic()
         self.parts = min(thread_count(), _MOST_PARTS)
 
@@ -113,7 +114,7 @@ class Session:
         self.trainer.restore(found.step, found.tensors)
         self.best, self.best_step, self.since_best = found.tensors.get("best"), found.best_step, found.since_best
         self.best_loss = float("inf") if found.best_loss is None else found.best_loss
-        self.seconds, self.tokens = found.seconds, found.tokens
+        self.seconds, self.tokens, self.tokens_before = found.seconds, found.tokens, found.tokens
         self.progress.write("log", message=f"Resumed after step {found.step}.")
 
     def _finished(self) -> bool:
@@ -125,9 +126,10 @@ class Session:
             if self.stopping.is_set():
                 self._save()
                 raise Interrupted(f"The training was stopped after step {self.trainer.step}; it can go on from there.")
-            started = time.monotonic()
+            started, processor = time.monotonic(), time.process_time()
             loss, tokens = self.trainer.take_step(self.pool)
             self.seconds += time.monotonic() - started
+            self.processor_seconds += time.process_time() - processor
             self.tokens += tokens
             self._write_step(loss)
             if self._evaluates_after(self.trainer.step):
@@ -225,6 +227,9 @@ class Session:
             "tokens": self.tokens,
             "seconds": round(self.seconds, 1),
             "tokens_per_second": round(self.tokens / max(self.seconds, 1e-9), 1),
+            "tokens_per_processor_second": round(
+                (self.tokens - self.tokens_before) / max(self.processor_seconds, 1e-9), 1
+            ),
             "dtype": self.dtype,
             "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         }

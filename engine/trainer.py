@@ -37,7 +37,7 @@ class Trainer:
     ) -> None:
         self.model, self.adapter, self.examples, self.recipe, self.seed = model, adapter, examples, recipe, seed
         self.parts = parts
-        self.learner = learner_for(model, adapter, bool(recipe.through_prompts), recipe.max_tokens)
+        self.learner = learner_for(model, adapter, recipe.longest_prompt, recipe.max_tokens)
         self.step = 0
         self.steps_per_epoch = -(-len(examples) // recipe.batch_rows)
         self.total_steps = self.steps_per_epoch * recipe.epochs
