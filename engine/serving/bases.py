@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.base_models import BaseModel, locate
@@ -27,6 +28,7 @@ class Loaded:
     base: BaseModel
     backend: Backend
     cost: int
+    used: float = field(default_factory=time.monotonic)
 
 
 class Bases:
@@ -90,8 +92,8 @@ class Bases:
 
     def _use(self, adapter: Adapter | None) -> Backend:
         """The backend of a loaded adapter, which counts as used last from now on."""
-        if adapter is not None and adapter.base is not None:
-            self._others[adapter.base.folder] = self._others.pop(adapter.base.folder)
+        if adapter is not None and adapter.base is not None and adapter.base.folder in self._others:
+            self._others[adapter.base.folder].used = time.monotonic()
         backend = self._loaded(adapter)
         if backend is None:
             raise LookupError(f"{adapter} is not loaded")
@@ -128,7 +130,7 @@ class Bases:
         return free if self._limit is None else max(0, min(free, self._limit - taken))
 
     def _drop_oldest(self) -> None:
-        loaded = self._others.pop(next(iter(self._others)))
+        loaded = self._others.pop(min(self._others, key=lambda folder: self._others[folder].used))
         log.info("Dropping the base model %s", loaded.base.name)
         loaded.backend.close()
 
