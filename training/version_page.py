@@ -44,7 +44,8 @@ class Card:
         answers = ngettext("%(n)d answer", "%(n)d answers", version.run.items) if version.run else ""
         count = answers % {"n": version.run.items} if version.run else ""
         hashed = _("data set %(hash)s") % {"hash": version.data_hash[:LISTED_HASH]} if version.data_hash else ""
-        found = [version.base_model, format_in_words(version), count, hashed, self.changes, cost_of(version)]
+        cost = money(version) if version.figures.get("cost") else ""
+        found = [version.base_model, format_in_words(version), count, hashed, self.changes, cost]
         return [words for words in found if words]
 
 
@@ -111,6 +112,11 @@ def version_context(version: PersonaModel) -> dict[str, Any]:
         "exports": exports,
         "making": any(export.under_way for export in exports),
     }
+
+
+def money(version: PersonaModel) -> str:
+    """What its provider's price list comes to; a dash where nothing is known."""
+    return _number(version.figures.get("cost"), ".2f", _("%(n)s USD"))
 
 
 def cost_of(version: PersonaModel) -> str:
@@ -222,7 +228,7 @@ def _figures(left: PersonaModel, right: PersonaModel) -> list[Line]:
         (_("Next words foreseen (token accuracy)"), [_number(each.get("token_accuracy"), ".0%") for each in both]),
         (_("Steps"), [_number(each.get("steps"), "d") for each in both]),
         (_("Trained for"), [_number(each.get("seconds"), ".0f", _("%(n)s s")) for each in both]),
-        (_("Cost"), [_number(each.get("cost"), ".2f", _("%(n)s USD")) for each in both]),
+        (_("Cost"), [money(left), money(right)]),
     ]
     return [Line(label, *values) for label, values in lines if set(values) != {"—"}]
 
