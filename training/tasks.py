@@ -2,10 +2,15 @@
 
 import logging
 import mmap
+import os
+import signal
+import threading
+import time
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import psutil
 from celery import current_app, shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from django.utils import timezone
@@ -20,6 +25,7 @@ from training.trials import trial_run
 logger = logging.getLogger(__name__)
 
 LONGEST_COUNTDOWN = 60.0  # seconds; for longer ones the sweep rings
+BEAT_LOOK_SECONDS = 5.0
 PUBLISH_SECONDS = 2  # a click must not wait for a broker that is away
 
 # One byte that the worker's parent process shares with the forked children: without a lock, so a signal handler can
@@ -66,6 +72,31 @@ def make_export(version_id: str, kind: str) -> None:
 def sweep() -> None:
     for run_id in run_sweep():
         enqueue(run_id)
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def end_without_beat(sender: Any, **_: Any) -> None:
+    """The embedded beat is a child that Celery does not restart, and without it no lost run is found: when it is gone,
+    the worker ends in good order, and whoever supervises it starts both again.
+    """
+    beat = getattr(sender.controller, "beat", None)
+    if beat is not None:
+        threading.Thread(target=_watch, args=(beat.pid,), daemon=True).start()
+
+
+def _watch(pid: int) -> None:
+    while _lives(pid):
+        time.sleep(BEAT_LOOK_SECONDS)
+    if not is_shutting_down():
+        logger.error("The beat is gone; this worker ends, to be started again with a new one.")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

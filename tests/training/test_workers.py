@@ -160,6 +160,17 @@ def test_the_same_message_five_times_trains_once(run, ring, start):
     assert (run.state, run.fence, events(run, "done")) == ("ready", 1, 1)
 
 
+def test_a_worker_without_its_beat_ends_so_that_it_is_started_again(start, beat):
+    def children():
+        return psutil.Process(beat.pid).children()
+
+    wait_for(lambda: len(children()) == 2, 60)  # one of the pool, and the beat
+    time.sleep(3)  # it says that it is ready after that
+    for child in children():
+        child.kill()
+    assert beat.wait(60) == 0
+
+
 HURRY = '{"lease": 4, "heartbeat": 1, "sweep": 1, "fastest": 0.5}'
 
 
