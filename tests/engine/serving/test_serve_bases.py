@@ -183,7 +183,7 @@ def models(real_model: BaseModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["qwen3", "gemma3", "llama3"])
+@pytest.mark.parametrize("family", ["qwen3", "gemma3"])
 def test_a_version_of_another_family_answers_what_it_learned(
     family: str, start: Callable[..., Running], models: Path
 ) -> None:
@@ -207,7 +207,7 @@ def test_without_its_gguf_transformers_serves_it_and_memory_limits_hold(
 
     monkeypatch.setattr(converted, "gguf_of", lambda folder, cache_dir: None)
     monkeypatch.setattr(converted, "_convert", lambda folder, into, progress: None)
-    learn("gemma3", models.parent, models / "version")
+    learn("llama3", models.parent, models / "version")
     assert not (models / "version" / "adapter.gguf").exists()
     asked = [{"role": "system", "content": "You are Ada."}, {"role": "user", "content": "What about cats?"}]
     request = {"model": "version", "messages": asked, "temperature": 0, "max_tokens": 64}
