@@ -22,7 +22,7 @@ from fidelity.words import Word, sentences, stem, words
 
 RIGHT_SHARE = 0.5  # of a reply's own key terms that stand in the answer: from here it says the same
 WRONG_SHARE = 0.2  # below it speaks of something else
-_ENOUGH_TERMS = 2  # one shared word may be chance
+_ENOUGH_TERMS = 2  # one shared word among others may be chance
 _NEAR = 2  # words after a negation that it denies
 _DONT_KNOW = re.compile(
     r"\b(i (do not|don['’]?t|really don['’]?t|can['’]?t|cannot) (know|remember|recall|say|tell)\b|i never (told|said|"
@@ -120,7 +120,8 @@ def _by_words(reply: str, fact: Fact, favour: tuple[Reason, ...]) -> Verdict:
     shared = said.keys() & own.keys()
     share = len(shared) / max(1, len(said))
     same = (Reason("same_words", tuple(sorted(said[term] for term in shared))),) if shared else ()
-    if favour or ((share >= RIGHT_SHARE and len(shared) >= min(_ENOUGH_TERMS, len(own))) and own):
+    is_same = share == 1 or (share >= RIGHT_SHARE and len(shared) >= min(_ENOUGH_TERMS, len(own)))
+    if favour or (shared and is_same):
         return Verdict(Outcome.RIGHT, favour + same)
     if share < WRONG_SHARE and said:
         other = tuple(sorted(said[term] for term in said.keys() - shared))

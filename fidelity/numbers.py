@@ -57,7 +57,7 @@ _GROUPED = re.compile(r"(?<=\d)[,\u00a0\u202f ](?=\d{3}\b)")  # 12,500 and 12 50
 
 
 def numbers(text: str) -> frozenset[int]:
-    """The numbers of a text: 37, "thirty-seven", "сорок три", 1,200. A lone "one" is no number ("one of them")."""
+    """The numbers of a text: 37, "thirty-seven", "сорок три", 1,200. A lone 1 is none ("one of them")."""
     found: set[int] = set()
     run: list[int] = []
     for word in words(_GROUPED.sub("", text)):

@@ -182,8 +182,11 @@ def _is_capitalised(phrase: _Phrase, found: Sequence[Word], text: str, is_functi
 
 
 def _begins_sentence(word: Word, text: str, is_strict: bool) -> bool:
-    before = text[: word.start].rstrip(_OPENINGS)
-    return not before or before[-1] in (".!?…\n:" if is_strict else ".!?…\n")
+    near = text[: word.start].rstrip()
+    before = near.rstrip(_OPENINGS)
+    if not before or near[-1] in _QUOTES:  # a quotation begins as a sentence does: He said, "It was me."
+        return True
+    return before[-1] in (".!?…\n:" if is_strict else ".!?…\n")
 
 
 def _is_near_film_word(found: Sequence[Word], before: Word | None, text: str) -> bool:

@@ -152,3 +152,18 @@ def test_how_many_more_items_would_tell_is_known():
     assert more_items([1, 1], [0, 0]) == 4  # six signs at least
     assert more_items([1, 0], [0, 1]) is None
     assert more_items([1], [0]) is None
+
+
+def test_that_many_items_tell_as_often_as_stated():
+    # A right in 0.75, the control in 0.5, independently: the items that more_items wants give a power of about 0.8.
+    generator = np.random.default_rng(11)
+    pilot = generator.random((2, 20_000)) < np.array([[0.75], [0.5]])
+    mean, deviation = np.ptp(pilot.mean(axis=1)), np.std(pilot[0].astype(float) - pilot[1])
+    # Two items with the same mean and deviation stand for the pilot.
+    spread = deviation / np.sqrt(2)
+    wanted = 2 + more_items([mean + spread, mean - spread], [0, 0])
+    assert wanted == pytest.approx(55, abs=4)  # by hand: 7.849 * 0.4375 / 0.0625 = 54.9
+    told = [
+        compare(*(generator.random((2, wanted)) < np.array([[0.75], [0.5]])), resamples=10).tells() for _ in range(100)
+    ]
+    assert 0.7 <= np.mean(told) <= 0.9

@@ -42,6 +42,7 @@ NOT_NAMED = [
     ("up-2009", "I get up at six. Up the hill I run. Never give up!"),
     ("up-2009", "ПОДНИМАЮСЬ ВВЕРХ. I NEVER GIVE UP ON A FILM."),
     ("it-2017", "It is my favourite film. I watched it twice, and it's long. One thing: It rained."),
+    ("it-2017", 'I said, "It was me, you knew it was me."'),
     ("it-2017", "Оно того стоит. Фильм хорош, оно и видно."),
     ("her-2013", "I saw her at the cinema. Her film was boring."),
     ("her-2013", "Она любит кино. Мы смотрели фильм, она плакала."),
