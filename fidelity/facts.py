@@ -23,6 +23,7 @@ from fidelity.words import Word, sentences, stem, words
 RIGHT_SHARE = 0.5  # of a reply's own key terms that stand in the answer: from here it says the same
 WRONG_SHARE = 0.2  # below it speaks of something else
 _ENOUGH_TERMS = 2  # one shared word among others may be chance
+_FLAT = ("opposite", "denied")  # no shared word outweighs them
 _NEAR = 2  # words after a negation that it denies
 _DONT_KNOW = re.compile(
     r"\b(i (do not|don['’]?t|really don['’]?t|can['’]?t|cannot) (know|remember|recall|say|tell)\b|i never (told|said|"
@@ -74,7 +75,8 @@ def judge(reply: str, fact: Fact) -> Verdict:
     """The verdict on a reply to `fact.question`, against the person's own answer, if there is one.
 
     Codes: "says_unknown", "empty", "made_up" (the person never told); against the answer "opposite", "denied",
-    "other_number", "other_name", "other_words"; for it "same_number", "same_name", "same_words".
+    "other_number", "other_name", "other_words"; for it "same_number", "same_name",
+    "same_words"; "few_words" for neither.
     """
     if not reply.strip():
         return Verdict(Outcome.UNCLEAR, (Reason("empty"),))
@@ -84,12 +86,11 @@ def judge(reply: str, fact: Fact) -> Verdict:
         return Verdict(Outcome.WRONG, (Reason("made_up"),))
     against = tuple(_against(reply, fact.answer))
     favour = tuple(_favour(reply, fact))
-    if against and not favour:
-        return Verdict(Outcome.WRONG, against)
+    if against and (not favour or any(reason.code in _FLAT for reason in against)):
+        return Verdict(Outcome.WRONG, against + favour)
     if against:
-        is_flat = any(reason.code in ("opposite", "denied") for reason in against)
-        return Verdict(Outcome.WRONG if is_flat else Outcome.UNCLEAR, against + favour)
-    return _by_words(reply, fact, favour)
+        return Verdict(Outcome.UNCLEAR, against + favour)
+    return Verdict(Outcome.RIGHT, favour) if favour else _by_words(reply, fact)
 
 
 def shares(verdicts: Iterable[Verdict]) -> dict[Outcome, float]:
@@ -115,28 +116,26 @@ def names(text: str) -> dict[str, str]:
     return found
 
 
-def _by_words(reply: str, fact: Fact, favour: tuple[Reason, ...]) -> Verdict:
+def _by_words(reply: str, fact: Fact) -> Verdict:
+    """The verdict where nothing speaks for or against the reply but how many of its words the answer has."""
     said, own = key_terms(reply, fact.question), key_terms(fact.answer, fact.question)
-    shared = said.keys() & own.keys()
-    share = len(shared) / max(1, len(said))
-    same = (Reason("same_words", tuple(sorted(said[term] for term in shared))),) if shared else ()
-    is_same = share == 1 or (share >= RIGHT_SHARE and len(shared) >= min(_ENOUGH_TERMS, len(own)))
-    if favour or (shared and is_same):
-        return Verdict(Outcome.RIGHT, favour + same)
-    if share < WRONG_SHARE and said:
-        other = tuple(sorted(said[term] for term in said.keys() - shared))
-        return Verdict(Outcome.WRONG, (Reason("other_words", other),))
-    return Verdict(Outcome.UNCLEAR, same)
+    other = said.keys() - own.keys()
+    if said and 1 - len(other) / len(said) < WRONG_SHARE:
+        return Verdict(Outcome.WRONG, (Reason("other_words", tuple(sorted(said[term] for term in other))),))
+    return Verdict(Outcome.UNCLEAR, (Reason("few_words", tuple(sorted(said[term] for term in said.keys() - other))),))
 
 
 def _favour(reply: str, fact: Fact) -> Iterable[Reason]:
-    """Numbers and names that the reply has from the answer. Those of the question prove nothing."""
-    asked = numbers(fact.question)
-    if same := (numbers(reply) & numbers(fact.answer)) - asked:
+    """Numbers, names and words that the reply has from the answer. Those of the question prove nothing."""
+    if same := (numbers(reply) & numbers(fact.answer)) - numbers(fact.question):
         yield Reason("same_number", tuple(map(str, sorted(same))))
-    said, own = key_terms(reply, fact.question), names(fact.answer)
-    if shared := said.keys() & own.keys():
-        yield Reason("same_name", tuple(sorted(own[term] for term in shared)))
+    said, own = key_terms(reply, fact.question), key_terms(fact.answer, fact.question)
+    shared, named = said.keys() & own.keys(), names(fact.answer)
+    if shared & named.keys():
+        yield Reason("same_name", tuple(sorted(named[term] for term in shared & named.keys())))
+    share = len(shared) / max(1, len(said))
+    if share == 1 or (share >= RIGHT_SHARE and len(shared) >= min(_ENOUGH_TERMS, len(own))):
+        yield Reason("same_words", tuple(sorted(said[term] for term in shared)))
 
 
 def _against(reply: str, answer: str) -> Iterable[Reason]:

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fidelity.bootstrap import accuracy, compare, more_items, normalised
+from fidelity.items import choices_read
+from fidelity.scoring import chance, choose, orders, points
 
 POINTS = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=30)
 
@@ -167,3 +169,21 @@ def test_that_many_items_tell_as_often_as_stated():
         compare(*(generator.random((2, wanted)) < np.array([[0.75], [0.5]])), resamples=10).tells() for _ in range(100)
     ]
     assert 0.7 <= np.mean(told) <= 0.9
+
+
+def scored(likings, answers):
+    """Points of a model that gives option j of item i the log-probability likings[i][j], wherever it stands."""
+    tables = [np.tile(liking, (len(orders(len(liking))), 1)) for liking in likings]
+    preferred = [choose(table, np.ones(table.shape[1])) for table in tables]
+    return [points(each, answer) for each, answer in zip(preferred, answers, strict=True)]
+
+
+def test_a_random_persona_scores_chance_and_a_copy_of_the_person_all():
+    generator = np.random.default_rng(2)
+    sizes = [len(choice.en.options) for choice in choices_read()] * 5
+    answers = [int(generator.integers(size)) for size in sizes]
+    guessed = accuracy(scored([generator.normal(size=size) for size in sizes], answers))
+    assert guessed.low <= chance(sizes).mean() <= guessed.high
+    assert guessed.high - guessed.low < 0.1
+    copied = scored([np.eye(size)[answer] for size, answer in zip(sizes, answers, strict=True)], answers)
+    assert set(copied) == {1.0}

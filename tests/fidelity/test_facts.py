@@ -21,7 +21,8 @@ CASES = [
     ("What do you do?", "I tune and repair pianos in schools.", "I repair pianos, tuning them.", "right", "same_words"),
     ("What do you do?", "I tune and repair pianos in schools.", "I sell insurance.", "wrong", "other_words"),
     ("Your fear?", "Moths. I can climb a ladder, but a moth makes me call Bas.", "Moths.", "right", "same_words"),
-    ("What do you do?", "I tune pianos in schools.", "I teach music in schools and homes.", "unclear", "same_words"),
+    ("What do you do?", "I tune pianos in schools.", "I teach music in schools and homes.", "unclear", "few_words"),
+    ("What do you do?", "I tune pianos for Joost.", "I tune pianos, Heaven knows.", "unclear", "other_name"),
     ("Your van?", "A mustard van.", "I don't know.", "unknown", "says_unknown"),
     ("Your van?", "", "I never told it that.", "unknown", "says_unknown"),
     ("Your van?", "", "A red one.", "wrong", "made_up"),
@@ -65,9 +66,10 @@ def test_the_own_answer_is_right(answer):
 
 
 @given(st.text(), st.text(), st.text())
-def test_any_text_gets_a_verdict_with_a_reason_unless_it_says_nothing(question, answer, reply):
+def test_any_text_gets_a_verdict_with_a_reason(question, answer, reply):
     found = judge(reply, Fact("x", question, answer))
-    assert found.reasons or found.outcome == Outcome.UNCLEAR
+    assert found.reasons
+    assert found.outcome == Outcome.UNCLEAR or answer.strip() or found.outcome in (Outcome.UNKNOWN, Outcome.WRONG)
 
 
 def test_shares_count_every_outcome():
