@@ -17,6 +17,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from chat import client
+from chat.errors import ProviderFailed
 from chat.grounding import Grounding, Kind, Told, ground
 from questionnaires.dataset import Messages, Note, Renderer, Turn, renderer
 from questionnaires.models import Persona
@@ -84,17 +85,17 @@ def _remote(version: PersonaModel) -> Speaker:
     """The key is unsealed here, for one reply."""
     connection = version.connection
     if connection is None:
-        raise client.ProviderFailed(_("The connection that serves this version was deleted. Choose another version."))
+        raise ProviderFailed(_("The connection that serves this version was deleted. Choose another version."))
     model = version.deployment or version.remote_model
     if not model or (preset_of(connection).deployment and not version.deployment):
-        raise client.ProviderFailed(
+        raise ProviderFailed(
             _("“%(name)s” has to deploy this model first. Then enter the deployment's name on the version's page.")
             % {"name": connection.name}
         )
     try:
         elsewhere = client.Elsewhere(endpoint_of(connection), connection.name)
     except Refused as refused:
-        raise client.ProviderFailed(str(refused)) from refused
+        raise ProviderFailed(str(refused)) from refused
     return Speaker(model, renderer(version.format), version.spoken_name, elsewhere)
 
 

@@ -22,6 +22,16 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from openai import AsyncOpenAI
 
+from chat.errors import (
+    EngineBroken,
+    EngineBusy,
+    EngineError,
+    EngineStarting,
+    EngineTimeout,
+    ModelUnknown,
+    ProviderFailed,
+    RequestRejected,
+)
 from questionnaires.dataset import Messages
 from training.providers.addresses import AddressRefused, AsyncGuardedTransport
 from training.providers.base import Endpoint
@@ -34,38 +44,6 @@ logger = logging.getLogger(__name__)
 FIRST_BYTE_SECONDS = 60.0  # a version new to the server is loaded before its first token
 CONNECT_SECONDS = 3.0
 HEALTH_SECONDS = 2.0
-
-
-class EngineError(Exception):
-    """The model server gave no answer; the message is a sentence for the person."""
-
-
-class EngineStarting(EngineError):
-    """Nobody listens yet, or the base model is still being loaded: trying again soon makes sense."""
-
-
-class EngineTimeout(EngineError):
-    """It took too long."""
-
-
-class EngineBusy(EngineError):
-    """It has too much to do at once."""
-
-
-class ModelUnknown(EngineError):
-    """It has no model of that name."""
-
-
-class RequestRejected(EngineError):
-    """It did not accept what it was sent."""
-
-
-class EngineBroken(EngineError):
-    """It failed, or its answer is not what the contract says."""
-
-
-class ProviderFailed(EngineError):
-    """A provider elsewhere gave no answer."""
 
 
 @dataclass(frozen=True)

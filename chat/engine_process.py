@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 from django.conf import settings
 
-from chat.client import EngineStarting, is_up
+from chat.client import is_up
+from chat.errors import EngineStarting
 
 START_SECONDS = 180  # the first start converts the base model
 LOOK_SECONDS = 0.2

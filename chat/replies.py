@@ -21,7 +21,7 @@ from django.utils import translation
 
 from chat import services
 from chat.answering import Again, Asked, Reply, Speaker, answer, speaker_get
-from chat.client import EngineError, EngineStarting
+from chat.errors import EngineError, EngineStarting
 from chat.grounding import Kind, Told, answered_slugs, bank_get, offer_find, told_get
 from chat.models import Message
 

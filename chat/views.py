@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from chat import replies, services, sse
-from chat.client import EngineError
+from chat.errors import EngineError
 from chat.grounding import ground, told_get
 from chat.models import Conversation, Message
 from questionnaires.models import Persona

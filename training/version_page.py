@@ -1,4 +1,4 @@
-"""What the pages of the versions show: each in the list, one by itself, two side by side."""
+"""What the pages of the versions show: each in the list, and one by itself."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,10 +16,8 @@ from training.differences import Difference, difference
 from training.exports import exports_of
 from training.models import PersonaModel
 from training.versions import is_remote
-from training.watching import asked
 
 HASH_SHOWN, LISTED_HASH = 12, 7
-HYPERPARAMETERS = ("epochs", "learning_rate", "learning_rate_multiplier", "rank", "alpha", "batch_rows")
 
 
 @dataclass(frozen=True)
@@ -47,29 +45,6 @@ class Card:
         cost = money(version) if version.figures.get("cost") else ""
         found = [version.base_model, format_in_words(version), count, hashed, self.changes, cost]
         return [words for words in found if words]
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of a comparison: what it is, and what it is of each of the two."""
-
-    label: str
-    left: str
-    right: str
-
-    @property
-    def differs(self) -> bool:
-        return self.left != self.right
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question that was kept aside, what the person said, and the last reply of each version ("" if unasked)."""
-
-    question: str
-    expected: str
-    left: str
-    right: str
 
 
 def is_imported(version: PersonaModel) -> bool:
@@ -116,7 +91,7 @@ def version_context(version: PersonaModel) -> dict[str, Any]:
 
 def money(version: PersonaModel) -> str:
     """What its provider's price list comes to; a dash where nothing is known."""
-    return _number(version.figures.get("cost"), ".2f", _("%(n)s USD"))
+    return number_in_words(version.figures.get("cost"), ".2f", _("%(n)s USD"))
 
 
 def cost_of(version: PersonaModel) -> str:
@@ -165,41 +140,6 @@ def shutdown_warning(version: PersonaModel) -> str:
     return advice + " " + _("Train a version on this computer from the same answers before.")
 
 
-def comparison_context(left: PersonaModel, right: PersonaModel) -> dict[str, Any]:
-    """Everything that templates/training/version_compare.html needs; `left` is the older one."""
-    questions = _questions(left, right)
-    return {
-        "room": "train",
-        "persona": left.persona,
-        "left": left,
-        "right": right,
-        "pair": [left, right],
-        "lines": [*_lines(left, right), *_figures(left, right)],
-        "difference": difference(left, right),
-        "changes": changes_in_words(left, right),
-        "questions": questions,
-        "both_asked": sum(bool(each.left and each.right) for each in questions),
-    }
-
-
-def _lines(left: PersonaModel, right: PersonaModel) -> list[Line]:
-    """How each was made; hyperparameters that neither set are left out."""
-    both = (left, right)
-    lines = [
-        (_("Base model"), [each.base_model for each in both]),
-        (_("Trained at"), [_place(each) for each in both]),
-        (_("Recipe"), [recipe_in_words(each) for each in both]),
-        (_("Format"), [format_in_words(each) for each in both]),
-        (_("Answers"), [str(each.run.items) if each.run else "" for each in both]),
-    ]
-    labels = _labels()
-    for name in HYPERPARAMETERS:
-        values = [each.run.overrides.get(name) if each.run else None for each in both]
-        if any(value is not None for value in values):
-            lines.append((labels[name], [_("as usual") if value is None else f"{value:g}" for value in values]))
-    return [Line(label, *(value or "—" for value in values)) for label, values in lines]
-
-
 def recipe_in_words(version: PersonaModel) -> str:
     """Empty where it was not trained here."""
     words = {"quick": _("quick"), "thorough": _("thorough")}
@@ -210,48 +150,6 @@ def format_in_words(version: PersonaModel) -> str:
     return {"chat": _("messages (chat)"), "marker": _("markers (prompt and completion)")}[version.format]
 
 
-def _labels() -> dict[str, str]:
-    return {
-        "epochs": _("Passes (epochs)"),
-        "learning_rate": _("Learning rate"),
-        "learning_rate_multiplier": _("Learning rate, times the usual one"),
-        "rank": _("Rank of the adapter"),
-        "alpha": _("Weight of the adapter (alpha)"),
-        "batch_rows": _("Rows a step (batch)"),
-    }
-
-
-def _figures(left: PersonaModel, right: PersonaModel) -> list[Line]:
-    both = (left.figures, right.figures)
-    lines = [
-        (_("Surprise (loss) at answers kept aside"), [_number(each.get("validation_loss"), ".3f") for each in both]),
-        (_("Next words foreseen (token accuracy)"), [_number(each.get("token_accuracy"), ".0%") for each in both]),
-        (_("Steps"), [_number(each.get("steps"), "d") for each in both]),
-        (_("Trained for"), [_number(each.get("seconds"), ".0f", _("%(n)s s")) for each in both]),
-        (_("Cost"), [money(left), money(right)]),
-    ]
-    return [Line(label, *values) for label, values in lines if set(values) != {"—"}]
-
-
-def _number(value: Any, form: str, words: str = "%(n)s") -> str:
+def number_in_words(value: Any, form: str, words: str = "%(n)s") -> str:
     known = isinstance(value, int | float) and not isinstance(value, bool)
     return words % {"n": format(value, form)} if known else "—"
-
-
-def _place(version: PersonaModel) -> str:
-    if is_imported(version):
-        return _("elsewhere (imported)")
-    if not is_remote(version):
-        return _("this computer")
-    return version.connection.name if version.connection else _("a connection that was deleted")
-
-
-def _questions(left: PersonaModel, right: PersonaModel) -> list[Question]:
-    """The questions that both were asked come first."""
-    sides = [{each.question: each for each in asked(version.run)} if version.run else {} for version in (left, right)]
-    found = []
-    for question in dict.fromkeys([*sides[0], *sides[1]]):
-        replies = [side[question].replies[-1][-1] if question in side else "" for side in sides]
-        expected = next(side[question].expected for side in reversed(sides) if question in side)
-        found.append(Question(question, expected, *replies))
-    return sorted(found, key=lambda each: not (each.left and each.right))

@@ -20,7 +20,8 @@ from training import exports, tasks, versions
 from training.adapter_import import MOST_BYTES, adapter_import, bases_of
 from training.models import PersonaModel
 from training.remote_deletion import leftovers_delete
-from training.version_page import comparison_context, version_context
+from training.version_comparison import comparison_context
+from training.version_page import version_context
 
 PIECE = 1 << 20  # bytes of a download at a time
 

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 
 from chat.answering import speaker_get
-from chat.client import EngineError
+from chat.errors import EngineError
 from questionnaires.dataset import Item, renderer
 from tests.chat.conftest import TOLD, make_version
 from tests.training.remote import MODEL, connect_to
@@ -178,6 +178,6 @@ def test_an_archived_version_is_not_offered(engine, told, persona, elsewhere, vi
 
 
 def test_errors_of_a_provider_are_errors_of_the_engine():
-    from chat.client import ProviderFailed
+    from chat.errors import ProviderFailed
 
     assert issubclass(ProviderFailed, EngineError)

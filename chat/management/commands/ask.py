@@ -11,8 +11,8 @@ from asgiref.sync import async_to_sync
 from django.core.management.base import CommandError, CommandParser
 
 from chat.answering import Asked, Reply, Speaker, answer, speaker_get
-from chat.client import EngineError
 from chat.engine_process import engine_running
+from chat.errors import EngineError
 from chat.grounding import Kind, Told, told_get
 from chat.services import BARE, version_current
 from questionnaires.management.base import PersonaCommand
