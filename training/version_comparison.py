@@ -92,17 +92,15 @@ def _labels() -> dict[str, str]:
 
 def _figures(left: PersonaModel, right: PersonaModel) -> list[Line]:
     both = (left.figures, right.figures)
+
+    def row(name: str, form: str, words: str = "%(n)s") -> list[str]:
+        return [number_in_words(each.get(name), form, words) for each in both]
+
     lines = [
-        (
-            _("Surprise (loss) at answers kept aside"),
-            [number_in_words(each.get("validation_loss"), ".3f") for each in both],
-        ),
-        (
-            _("Next words foreseen (token accuracy)"),
-            [number_in_words(each.get("token_accuracy"), ".0%") for each in both],
-        ),
-        (_("Steps"), [number_in_words(each.get("steps"), "d") for each in both]),
-        (_("Trained for"), [number_in_words(each.get("seconds"), ".0f", _("%(n)s s")) for each in both]),
+        (_("Surprise (loss) at answers kept aside"), row("validation_loss", ".3f")),
+        (_("Next words foreseen (token accuracy)"), row("token_accuracy", ".0%")),
+        (_("Steps"), row("steps", "d")),
+        (_("Trained for"), row("seconds", ".0f", _("%(n)s s"))),
         (_("Cost"), [money(left), money(right)]),
     ]
     return [Line(label, *values) for label, values in lines if set(values) != {"—"}]
