@@ -10,7 +10,8 @@ from chat.answering import speaker_get
 from chat.errors import EngineError
 from questionnaires.dataset import Item, renderer
 from tests.chat.conftest import TOLD, make_version
-from tests.training.remote import MODEL, connect_to
+from tests.training.conftest import answer
+from tests.training.remote import MODEL, connect_to, look_until, remote_run
 from training.models import Connection
 
 CANARY = "sk-canary-of-the-provider-42"
@@ -172,9 +173,20 @@ def test_an_archived_version_is_not_offered(engine, told, persona, elsewhere, vi
     from django.utils import timezone
 
     page = visitor.get(reverse("chat", args=(persona.pk,))).content.decode()
-    assert "Version 7 · current · Stand-in" in page
+    assert "Version 7 · current · your questions go to Stand-in" in page
     type(elsewhere).objects.update(archived_at=timezone.now(), is_current=False)
     assert "Version 7" not in visitor.get(reverse("chat", args=(persona.pk,))).content.decode()
+
+
+def test_what_was_trained_there_is_talked_to_there(engine, persona, provider, answered, settings, tmp_path):
+    settings.RUNS_DIR, settings.MODELS_DIR = tmp_path / "runs", tmp_path / "models"
+    answer(persona, 12)
+    run = look_until(remote_run(persona, connect_to(provider, persona.owner)), {"ready"})
+    assert answered("What is thing 1 to you?", version=run.version).text == "This is what I would say."
+    last = provider.requests[-1]
+    assert last.body["model"] == run.version.remote_model == provider.jobs[0].fine_tuned_model
+    assert last.body["messages"][0]["content"].startswith("You are Ada. These are your own words:")
+    assert (provider.wrong_keys, provider.complaints) == ([], [])
 
 
 def test_errors_of_a_provider_are_errors_of_the_engine():
