@@ -5,7 +5,8 @@
 `persona.json` holds {"qa": [{"q": question, "alts": [rewordings], "a": answer}]}. Both sides learn the same rows with
 the same rank, targets, learning rate and epochs; the rest of the peer is its defaults. They take turns, each in a
 process of its own, so that a busy machine disturbs both alike. Validation is measured by one function for both and
-kept out of the times. Needs trl (requirements-dev.txt).
+kept out of the times. After each of the engine's runs the machine's matrix products are timed (matmul_peak.py), which
+tells what share of them the training made use of. Needs trl (requirements-bench.txt).
 """
 
 from __future__ import annotations
@@ -75,8 +76,21 @@ def measure_engine(folder: Path) -> dict[str, Any]:
         "wall": wall,
         "processor": processor,
         "tokens_per_second": result["tokens"] / result["seconds"],
+        "tokens_per_processor_second": result["tokens_per_processor_second"],
         "curve": curve,
         "memory": result["peak_memory_bytes"],
+        **measure_share(folder, result),
+    }
+
+
+def measure_share(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
+    """What the training needed of what this machine's matrix products allowed right after it."""
+    command = [sys.executable, "-m", "benchmarks.matmul_peak", str(folder), result["dtype"]]
+    facts = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return {
+        "share": facts["needed"] / result["seconds"] / facts["peak"],
+        "peak": facts["peak"],
+        "dtype": result["dtype"],
     }
 
 
@@ -103,7 +117,12 @@ def run_peer(folder: Path) -> None:
     peer_trainer(folder, job, clock).train()
     tokens = sum(example.length for example in examples) * job.recipe.epochs
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    facts = {"tokens_per_second": tokens / clock.seconds, "curve": clock.curve, "memory": memory}
+    facts = {
+        "tokens_per_second": tokens / clock.seconds,
+        "tokens_per_processor_second": tokens / clock.processor,
+        "curve": clock.curve,
+        "memory": memory,
+    }
     (folder / "peer.json").write_text(json.dumps(facts), encoding="utf-8")
 
 
@@ -128,14 +147,15 @@ def clock_for(measure: Any, every: int, steps: int) -> Any:
 
     class Clock(TrainerCallback):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.seconds, self.started = 0.0, 0.0
+            self.seconds, self.processor, self.started = 0.0, 0.0, (0.0, 0.0)
             self.curve: list[tuple[float, float]] = []
 
         def on_step_begin(self, *_: Any, **__: Any) -> None:
-            self.started = time.monotonic()
+            self.started = time.monotonic(), time.process_time()
 
         def on_step_end(self, _: Any, state: Any, __: Any, model: Any = None, **___: Any) -> None:
-            self.seconds += time.monotonic() - self.started
+            self.seconds += time.monotonic() - self.started[0]
+            self.processor += time.process_time() - self.started[1]
             if state.global_step % every == 0 or state.global_step == steps:
                 self.curve.append((self.seconds, measure(model)))
 
@@ -189,10 +209,13 @@ def report(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> None:
     print(f"{processor()}, {len(os.sched_getaffinity(0))} cores, {len(ours)} rounds")
     print(f"{'':<44}{'engine':>10}{'trl':>10}{'ratio':>10}")
     line("tokens a second", lambda run: run["tokens_per_second"], higher_is_better=True)
+    line("tokens a processor second", lambda run: run["tokens_per_processor_second"], higher_is_better=True)
     line(f"seconds to validation loss {target:.2f}", lambda run: seconds_to(run["curve"], target))
     line("seconds from start to end", lambda run: run["wall"])
     line("processor seconds from start to end", lambda run: run["processor"])
     line("peak memory, MiB", lambda run: run["memory"] / 2**20)
+    share, peak = (statistics.median(run[name] for run in ours) for name in ("share", "peak"))
+    print(f"share of the matrix products ({peak / 1e9:.0f} GFLOP/s in {ours[0]['dtype']}){share:>27.0%}")
 
 
 def main() -> None:
@@ -209,7 +232,8 @@ def main() -> None:
     if options.peer:
         run_peer(options.peer)
         return
-    ours, theirs = [], []
+    ours: list[dict[str, Any]] = []
+    theirs: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
         for number in range(options.rounds):
             for measure, runs in ((measure_engine, ours), (measure_peer, theirs)):
