@@ -78,6 +78,12 @@ def test_eight_of_eight_differences_tell():
     assert compare([1] * 8, [0] * 8).tells()
 
 
+def test_drawn_flips_come_near_the_exact_value():
+    # 13 of 20 differences one way: 2 * P(X >= 13) of a binomial of 20 halves is 0.2632.
+    assert compare([1] * 13 + [0] * 7, [0] * 13 + [1] * 7).p_value == pytest.approx(0.2632, abs=0.015)
+    assert compare([1] * 40, [0] * 40).p_value == pytest.approx(1 / 16385)
+
+
 def test_equal_sides_do_not_differ_and_the_interval_admits_doubt():
     found = compare([1, 0, 1], [1, 0, 1])
     assert found.p_value == 1
@@ -123,6 +129,14 @@ def test_the_normalised_score_has_both_parts():
     assert (found.agreement.value, found.self_agreement.value) == (0.5, 0.8)
     assert found.ratio.low <= 0.625 <= found.ratio.high
     assert normalised(agreement, retest, chance=0.25).ratio.value == pytest.approx(0.25 / 0.55)
+
+
+def test_chance_is_taken_from_both_sides_in_the_interval_too():
+    agreement, retest = ({str(item): float(item < right) for item in range(200)} for right in (120, 160))
+    ratio = normalised(agreement, retest, chance=0.25).ratio
+    assert ratio.value == pytest.approx(0.35 / 0.55)
+    assert ratio.low < ratio.value < ratio.high
+    assert ratio.high - ratio.low < 0.3
 
 
 def test_without_a_ceiling_there_is_no_normalised_score():

@@ -22,6 +22,7 @@ CASES = [
     ("What do you do?", "I tune and repair pianos in schools.", "I sell insurance.", "wrong", "other_words"),
     ("Your fear?", "Moths. I can climb a ladder, but a moth makes me call Bas.", "Moths.", "right", "same_words"),
     ("What do you do?", "I tune pianos in schools.", "I teach music in schools and homes.", "unclear", "few_words"),
+    ("What do you do?", "I repair pianos.", "I repair pianos, lamps, clocks, bicycles.", "unclear", "few_words"),
     ("What do you do?", "I tune pianos for Joost.", "I tune pianos, Heaven knows.", "unclear", "other_name"),
     ("Your van?", "A mustard van.", "I don't know.", "unknown", "says_unknown"),
     ("Your van?", "", "I never told it that.", "unknown", "says_unknown"),

@@ -104,6 +104,7 @@ QUESTION = "A free afternoon at ten years old meant what to you?"
         (QUESTION, True),
         (f"You ask me: {QUESTION.lower()} Running about.", True),
         ("At ten I ran about on every free afternoon, whatever it meant.", False),
+        ("A free afternoon at ten is rare.", False),
         ("", False),
     ],
 )
