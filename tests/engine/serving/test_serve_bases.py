@@ -195,7 +195,9 @@ def test_a_version_of_another_family_answers_what_it_learned(
         reply = client.chat.completions.create(model="version", messages=asked, temperature=0, max_tokens=64)  # type: ignore[arg-type]
         assert reply.choices[0].message.content == answer
         assert reply.choices[0].finish_reason == "stop"
-    plain = client.completions.create(model=DEFAULT_MODEL, prompt="The capital of France is", max_tokens=3)
+    plain = client.completions.create(
+        model=DEFAULT_MODEL, prompt="The capital of France is", max_tokens=8, temperature=0
+    )
     assert "Paris" in plain.choices[0].text
 
 
