@@ -16,13 +16,13 @@ from engine.recipes import Recipe
 
 # Fitted to `python -m engine.rehearsal` (peak resident memory, bfloat16, two cores) on the bundled model, on a random
 # llama of 19 million and a random Qwen3 of 596 million parameters, with rows of 12, 168 and 871 tokens: 0.5 to 6.4 GB,
-# each within 0.3 GB.
+# each within 0.35 GB.
 _RUNTIME_BYTES = 430e6
 """Python, torch, transformers and the tokenizer."""
 _ADAPTER_BYTES = 28
 """A number of the adapter: itself, the best so far, gradients of two parts and their sum, AdamW's two averages, in
 float32."""
-_KEPT = 1.5
+_KEPT = 1.3
 """What backward needs of a token, over the count in `_layer_bytes`, which knows no temporary tensors."""
 _LOGIT_BYTES = 18
 """A logit: bfloat16, float32, softmax, gradient, and half of it again while they are made."""

@@ -72,4 +72,4 @@ def test_the_estimate_of_memory_is_near_what_a_rehearsal_takes(real_model: BaseM
     shape = shape_in(real_model.folder)
     assert shape is not None
     found = rehearse(DEFAULT_MODEL, real_model.folder.parent)
-    assert training_bytes(shape, row_tokens=168) == pytest.approx(found.peak_memory_bytes, rel=0.3)
+    assert training_bytes(shape, row_tokens=168) == pytest.approx(found.peak_memory_bytes, rel=0.35)
