@@ -22,9 +22,9 @@ class Document(Protocol):
 
 
 def passages(document: Document) -> list[str]:
-    """The whole answer, then its sentences when it has several."""
+    """The sentences of the answer; as a whole it is read together with its question."""
     sentences = [part for part in _SENTENCE_END.split(document.answer.strip()) if part]
-    return [document.answer, *sentences] if len(sentences) > 1 else [document.answer]
+    return sentences if len(sentences) > 1 else [document.answer]
 
 
 def joint(document: Document) -> str:

@@ -24,7 +24,11 @@ SCALE = 8.0
 
 @dataclass(frozen=True)
 class Lesson:
-    """One person in plain vectors: `owner[i]` is the document of passage i, `right` (messages, documents)."""
+    """One person in plain vectors: `owner[i]` is the document of passage i, `right` (messages, documents).
+
+    `aligned` (messages, documents) is the fourth field, how well the words of each message are covered, where there is
+    one.
+    """
 
     messages: Tensor
     wordings: Tensor
@@ -32,6 +36,7 @@ class Lesson:
     joint: Tensor
     owner: Tensor
     right: Tensor
+    aligned: Tensor | None = None
 
 
 Bank = tuple[Tensor, Tensor, Tensor]
@@ -41,11 +46,12 @@ Bank = tuple[Tensor, Tensor, Tensor]
 class AdapterModel(nn.Module):
     """The trainable form of `space.Adapter`."""
 
-    def __init__(self) -> None:
+    def __init__(self, fields: Sequence[float] = (1.0, 1.0, 1.0)) -> None:
+        """`fields` are the shares of the fields at the start."""
         super().__init__()
         self.query_a, self.document_a = (nn.Parameter(torch.randn(384, RANK) * 0.05) for _ in range(2))
         self.query_b, self.document_b = (nn.Parameter(torch.zeros(RANK, 384)) for _ in range(2))
-        self.fields = nn.Parameter(torch.zeros(3))
+        self.fields = nn.Parameter(torch.tensor(fields).log())
 
     def queries(self, vectors: Tensor) -> Tensor:
         return self._correct(vectors, self.query_a, self.query_b)
@@ -61,7 +67,8 @@ class AdapterModel(nn.Module):
         best = torch.full((len(queries), len(wordings)), -1.0)
         best = best.scatter_reduce(1, lesson.owner.expand(len(queries), -1), alike, "amax")
         shares = self.fields.exp()
-        return shares[0] * queries @ wordings.T + shares[1] * best + shares[2] * queries @ joint.T
+        total = shares[0] * queries @ wordings.T + shares[1] * best + shares[2] * queries @ joint.T
+        return total if lesson.aligned is None else total + shares[3] * lesson.aligned
 
     def _correct(self, vectors: Tensor, down: Tensor, up: Tensor) -> Tensor:
         inner = dropout(dropout(vectors, DROPOUT, self.training) @ down, DROPOUT, self.training)
@@ -77,17 +84,19 @@ def learn_adapter(lessons: Sequence[Lesson], bank: Bank, seed: int = 0) -> dict[
     for _ in range(EPOCHS):
         for turn in order.permutation(len(lessons) + 1):
             optimiser.zero_grad()
-            loss = _person_loss(model, lessons[turn]) if turn < len(lessons) else _bank_loss(model, *bank)
+            loss = person_loss(model, lessons[turn]) if turn < len(lessons) else bank_loss(model, *bank)
             torch.autograd.backward(loss)
             optimiser.step()
     return {name: parameter.detach().numpy().astype(np.float32) for name, parameter in model.named_parameters()}
 
 
-def _person_loss(model: AdapterModel, lesson: Lesson) -> Tensor:
+def person_loss(model: AdapterModel, lesson: Lesson) -> Tensor:
+    """Each message against all of the person's documents (InfoNCE, van den Oord et al. 2018, arXiv:1807.03748)."""
     scores = model(lesson) * SCALE
     right = scores.masked_fill(~lesson.right, -1e4)
     return (torch.logsumexp(scores, 1) - torch.logsumexp(right, 1)).mean()
 
 
-def _bank_loss(model: AdapterModel, wordings: Tensor, questions: Tensor, target: Tensor) -> Tensor:
+def bank_loss(model: AdapterModel, wordings: Tensor, questions: Tensor, target: Tensor) -> Tensor:
+    """Each wording of the question bank against all of its questions."""
     return cross_entropy(model.queries(wordings) @ model.documents(questions).T * 2 * SCALE, target)
