@@ -105,6 +105,7 @@ def run_peer(folder: Path) -> None:
     from engine.base_models import resolve
     from engine.data import encode_all
     from engine.job import read_job
+    from engine.memory import peak_memory
     from engine.model import CausalModel
 
     job = read_job(folder)
@@ -116,7 +117,7 @@ def run_peer(folder: Path) -> None:
     clock = clock_for(lambda model: validation_loss(reader, held_out, model), every, steps)
     peer_trainer(folder, job, clock).train()
     tokens = sum(example.length for example in examples) * job.recipe.epochs
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    memory = peak_memory()
     facts = {
         "tokens_per_second": tokens / clock.seconds,
         "tokens_per_processor_second": tokens / clock.processor,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import threading
 import time
@@ -18,6 +17,7 @@ from engine.data import encode_all
 from engine.errors import BadInput, Interrupted, Refused
 from engine.job import Job
 from engine.lora import Adapter
+from engine.memory import peak_memory
 from engine.model import CausalModel, faster_dtype, thread_count
 from engine.progress import Progress
 from engine.publish import publish
@@ -231,5 +231,5 @@ class Session:
                 (self.tokens - self.tokens_before) / max(self.processor_seconds, 1e-9), 1
             ),
             "dtype": self.dtype,
-            "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "peak_memory_bytes": peak_memory(),
         }

@@ -4,6 +4,14 @@ import pytest
 from django.test import Client
 
 
+@pytest.fixture(autouse=True)
+def english():
+    """A page that was asked for in Russian leaves its thread in Russian."""
+    from django.utils import translation
+
+    translation.activate("en")
+
+
 @pytest.fixture
 def owner(db):
     from persona_site.entry import owner_get
