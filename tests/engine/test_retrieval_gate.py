@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import pytest
 import torch
 
 from engine.retrieval.gate import Case, forward
 from engine.retrieval.signs import COUNT, asked, signs
-from engine.retrieval.space import names
-from engine.retrieval.tuning import others
 from engine.retrieval.tuning.data import parse
-from engine.retrieval.tuning.english import ALL_NETWORKS, TERSE_NETWORKS
-from engine.retrieval.tuning.gates import REFUSED, learn_gate, offset
+from engine.retrieval.tuning.gates import REFUSED, offset
 from engine.retrieval.tuning.network import Example, GateNetwork, arrays_of, learn_network
 
 FEATURES, WIDTH = 18, 8
@@ -92,30 +87,6 @@ def test_the_bound_refuses_its_share_of_the_told_and_more_of_the_never_told() ->
     told = np.array([example.told for example in examples])
     assert refused[told].mean() == pytest.approx(REFUSED, abs=0.02)
     assert refused[~told].mean() > 0.6
-
-
-def test_each_set_of_examples_gets_its_number_of_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.retrieval.tuning.network.EPOCHS", 1)
-    generator = np.random.default_rng(0)
-    first, second = ([make_example(generator, told=bool(row % 2)) for row in range(8)] for _ in range(2))
-    learned = learn_gate([(first, 1), (second, 2)], first, WIDTH)
-    assert members(learned) == {"0", "1", "2"}
-    means = [learned[f"{member}/mean"] for member in "012"]
-    assert (means[1] == means[2]).all()
-    assert not (means[0] == means[1]).all()
-
-
-def test_the_shipped_gates_have_as_many_networks_as_are_learned() -> None:
-    assert len(members(name.removeprefix("english/gate/") for name in names("english/gate/"))) == (
-        TERSE_NETWORKS + ALL_NETWORKS
-    )
-    shipped = members(name.removeprefix("multilingual/gate/") for name in names("multilingual/gate/"))
-    assert len(shipped) == others.NETWORKS
-
-
-def members(gate: Iterable[str]) -> set[str]:
-    """The names of a gate's networks, from those of its arrays."""
-    return {name.split("/")[0] for name in gate} - {"offset"}
 
 
 def make_example(generator: np.random.Generator, told: bool) -> Example:

@@ -15,10 +15,6 @@ from engine.retrieval.tuning.lessons import DIRECTIONS, encode_person, examples_
 from engine.retrieval.tuning.network import Example
 from engine.retrieval.tuning.ranking import learn_ranking, mean_of
 
-TERSE_NETWORKS = 2
-"""Networks of the gate that learn from the terse persons, who are most like chat."""
-ALL_NETWORKS = 6
-"""Networks of the gate that learn from all persons."""
 CACHE = Path(tempfile.gettempdir()) / "retrieval-tuning"
 
 
@@ -39,15 +35,15 @@ def with_gate(
 ) -> dict[str, Array]:
     """The mean of two rankings and its gate.
 
-    The gate learns from each half of the persons as the model of the other half ranks it. The mean ranks the
-    development persons.
+    The gate learns from each half of the persons as the model of the other half ranks it: two networks from the terse
+    persons, who are most like chat, two from all. The mean ranks the development persons.
     """
     ranking = mean_of(*models)
     few, many = (
         [example for half in range(2) for example in _examples(group[half::2], models[1 - half])]
         for group in (terse, more)
     )
-    sets = [(few, TERSE_NETWORKS), ([*few, *many], ALL_NETWORKS)]
+    sets = [few, [*few, *many]]
     gate = learn_gate(sets, _examples(known, ranking), DIRECTIONS)
     return {**ranking, **{f"gate/{name}": values for name, values in gate.items()}}
 

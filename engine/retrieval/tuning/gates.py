@@ -10,26 +10,25 @@ import torch
 from engine.retrieval.encoder import Array
 from engine.retrieval.tuning.network import Example, GateNetwork, arrays_of, learn_network
 
-REFUSED = 0.05
+MEMBERS = 2
+"""Networks of each set of examples."""
+REFUSED = 0.08
 """The share of told answers that the bound may refuse on the development persons."""
 EDGE = 1e-6
 
 
-def learn_gate(
-    sets: Sequence[tuple[Sequence[Example], int]], development: Sequence[Example], width: int
-) -> dict[str, Array]:
+def learn_gate(sets: Sequence[Sequence[Example]], development: Sequence[Example], width: int) -> dict[str, Array]:
     """Networks "0/..." and the "offset"; `width` is that of a token, 0 where there are none.
 
-    Each set is examples and how many networks learn from them: they err in different places, and their mean less.
-    Examples must be ranked by a model that never saw their person, as it will be in use. The networks do not learn
-    from the development persons: on them the bound is measured, by the very networks that are shipped.
+    Each set gets networks of its own: they err in different places, and their mean less. Examples must be ranked by a
+    model that never saw their person, as it will be in use. The networks do not learn from the development persons:
+    on them the bound is measured, by the very networks that are shipped.
     """
     networks: list[GateNetwork] = []
-    total = sum(members for _, members in sets)
-    for examples, members in sets:
-        for _ in range(members):
+    for examples in sets:
+        for _ in range(MEMBERS):
             networks.append(learn_network(examples, width, seed=len(networks)))
-            print(f"  network {len(networks)} of {total}", flush=True)
+            print(f"  network {len(networks)} of {MEMBERS * len(sets)}", flush=True)
     return gate_of(networks, development)
 
 
@@ -42,7 +41,7 @@ def gate_of(networks: Sequence[GateNetwork], development: Sequence[Example]) -> 
 
 
 def offset(networks: Sequence[GateNetwork], development: Sequence[Example]) -> Array:
-    """The log-odds under which the share REFUSED of the told messages lies."""
+    """The log-odds under which 12 % of the told messages lie."""
     asked = [example for example in development if example.weight >= 1]
     with torch.no_grad():
         none = torch.stack([network([one.case for one in asked])[:, -1].double().exp() for network in networks])

@@ -19,8 +19,6 @@ from engine.retrieval.tuning.lessons import Encoded, encode_person, examples_of,
 from engine.retrieval.tuning.network import Example
 
 FOLDS = 4
-NETWORKS = 4
-"""Networks of the gate."""
 
 
 def learn_multilingual(left_out: set[str]) -> dict[str, Array]:
@@ -38,7 +36,7 @@ def learn_multilingual(left_out: set[str]) -> dict[str, Array]:
     groups = list(zip(encoded, examples, strict=True))
     written = [example for one, group in groups if one.person.name not in known for example in group]
     development = [example for one, group in groups if one.person.name in known for example in group]
-    gate = learn_gate([(written, NETWORKS)], development, 0)
+    gate = learn_gate([written], development, 0)
     return {**learned, **{f"gate/{name}": values for name, values in gate.items()}}
 
 
