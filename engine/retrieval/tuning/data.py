@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PERSONS = Path(__file__).with_name("persons")
 """Terse answers, sideways questions."""
 MORE = PERSONS / "more"
-"""Longer answers, plainer questions: they teach the gate and the layers of the encoder (docs/retrieval.md)."""
+"""Longer answers, plainer questions: they teach the gate, and taught the ranking nothing (docs/retrieval.md)."""
 DEVELOPMENT = ROOT / "benchmarks" / "data" / "personas"
 TOPICS = ROOT / "questionnaires" / "data" / "topics"
 HELD_OUT = ("priya", "tomas")
