@@ -22,9 +22,9 @@ class Document(Protocol):
 
 
 def passages(document: Document) -> list[str]:
-    """The sentences of the answer; as a whole it is read together with its question."""
+    """The whole answer, then its sentences when it has several."""
     sentences = [part for part in _SENTENCE_END.split(document.answer.strip()) if part]
-    return sentences if len(sentences) > 1 else [document.answer]
+    return [document.answer, *sentences] if len(sentences) > 1 else [document.answer]
 
 
 def joint(document: Document) -> str:

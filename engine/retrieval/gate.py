@@ -34,7 +34,7 @@ class Case:
     question_tokens: npt.NDArray[np.intp]
     """(k,) how many of an answer's tokens belong to its question."""
     features: Array
-    """(k, 19 or 18) what is known of each candidate apart from its tokens."""
+    """(k, 18) what is known of each candidate apart from its tokens."""
 
 
 class Gate:
@@ -58,7 +58,7 @@ class Gate:
 def case_of(
     query: str, tokens: Array, fields: Array, index: Index, weights: Array, answers: Sequence[str]
 ) -> tuple[Case, npt.NDArray[np.intp]]:
-    """The case of a message from its cosines `fields` (4 or 3, documents), and which documents its candidates are."""
+    """The case of a message from its cosines `fields` (3, documents), and which documents its candidates are."""
     scores = np.tensordot(weights, fields, axes=1)
     order = np.argsort(-scores, kind="stable")[:CANDIDATES]
     case = Case(

@@ -20,9 +20,8 @@ from engine.retrieval.stored import Known, StoredSets
 SETS_IN_MEMORY = 4
 FEW = 5
 """Below this many documents their own questions say nothing about chance similarity."""
-CHANCE = (0.4, 0.06)
-"""Mean and spread of the best score of a foreign document over the development persons, as shares of the best score
-that there can be."""
+CHANCE = (1.2, 0.25)
+"""Mean and spread of the best score of a foreign document, over the development persons."""
 
 
 @dataclass(frozen=True)
@@ -39,31 +38,22 @@ class Group:
 
 @dataclass(frozen=True)
 class Index:
-    """The fields of every document, its words, and its tokens."""
+    """The three fields of every document, its words, and the tokens that the gate reads."""
 
     wordings: Group
     passages: Group
     joint: Array
     words: BM25
     tokens: list[Array]
-    """The states of each document's question and answer, shape (its tokens, 64); none where the encoder shows none."""
-    read: Group | None
-    """All tokens as one group."""
     question_tokens: npt.NDArray[np.intp]
     chance: tuple[float, float]
     """Mean and spread of the score that a question gets from the best of all the other documents."""
     plain: Index | None = None
     """The same with the first wording alone, as the gate learned to read it; None where there are no others."""
 
-    def fields(self, queries: Array, words: Sequence[Array]) -> Array:
-        """Cosines (4, n, documents): best wording, best sentence, question with answer, mean over the query's words.
-
-        `words` has an array (tokens, 64) for each query. Where the encoder shows no tokens the fourth is absent.
-        """
-        fields = [self.wordings.best(queries), self.passages.best(queries), queries @ self.joint.T]
-        if self.read is not None:
-            fields.append(np.stack([_aligned(query, self.read) for query in words]))
-        return np.stack(fields)
+    def fields(self, queries: Array) -> Array:
+        """Cosines of shape (3, n, documents): best wording, best sentence or whole answer, question with answer."""
+        return np.stack([self.wordings.best(queries), self.passages.best(queries), queries @ self.joint.T])
 
 
 class IndexStore:
@@ -122,14 +112,6 @@ def encode(documents: Sequence[Document], space: Space, known: Known | None = No
     return {"vectors": everything, "tokens": np.concatenate(parts), "lengths": lengths}
 
 
-def _aligned(query: Array, read: Group) -> Array:
-    """How well each document covers the words of a query: the mean over the words of their best match.
-
-    Late interaction (Khattab and Zaharia 2020, arXiv:2004.12832).
-    """
-    return read.best(query).mean(axis=0) if len(query) else np.zeros(len(read.starts), dtype=np.float32)
-
-
 def assemble(documents: Sequence[Document], arrays: Mapping[str, Array], space: Space) -> Index:
     """An index from what `encode` made."""
     wordings, parts = _wordings(documents), _passages(documents)
@@ -143,28 +125,22 @@ def assemble(documents: Sequence[Document], arrays: Mapping[str, Array], space: 
         joint=vectors[first + second :],
         words=BM25([" ".join([*document.questions, document.answer]) for document in documents]),
         tokens=tokens,
-        read=Group(np.concatenate(tokens), _starts(tokens)) if tokens else None,
         question_tokens=question_tokens,
         chance=CHANCE,
     )
     own = space.adapter.queries(arrays["vectors"][starts])
-    asked = [part[:count] for part, count in zip(tokens, question_tokens, strict=True)] if tokens else []
     words = BM25([joint(document) for document in documents])
     plain = replace(index, wordings=Group(vectors[starts], np.arange(len(starts))), words=words)
     weights = space.adapter.weights
-    whole = replace(index, chance=_chance(index, own, asked, weights))
-    return (
-        replace(whole, plain=replace(plain, chance=_chance(plain, own, asked, weights)))
-        if first > len(starts)
-        else whole
-    )
+    whole = replace(index, chance=_chance(index, own, weights))
+    return replace(whole, plain=replace(plain, chance=_chance(plain, own, weights))) if first > len(starts) else whole
 
 
-def _chance(index: Index, questions: Array, words: Sequence[Array], weights: Array) -> tuple[float, float]:
+def _chance(index: Index, questions: Array, weights: Array) -> tuple[float, float]:
     """How well a question fits the wrong documents: the person's own yardstick for "never told"."""
     if len(questions) < FEW:
-        return CHANCE[0] * float(weights.sum()), CHANCE[1] * float(weights.sum())
-    scores = np.tensordot(weights, index.fields(questions, words), axes=1)
+        return CHANCE
+    scores = np.tensordot(weights, index.fields(questions), axes=1)
     np.fill_diagonal(scores, -np.inf)
     best = scores.max(axis=1)
     return float(best.mean()), float(best.std()) + 1e-3
@@ -179,12 +155,7 @@ def _tokens(
     ends = np.cumsum(arrays["lengths"]).astype(np.intp)
     questions = space.encoder.tokenizer.encode_batch([document.questions[0] for document in documents])
     counts = np.array([len(encoding.ids) - 2 for encoding in questions], dtype=np.intp)
-    return [_filled(part) for part in np.split(arrays["tokens"], ends[:-1])], counts
-
-
-def _filled(tokens: Array) -> Array:
-    """A document without a word gets one that nothing resembles."""
-    return tokens if len(tokens) else np.zeros((1, tokens.shape[1]), dtype=np.float32)
+    return np.split(arrays["tokens"], ends[:-1]), counts
 
 
 def _wordings(documents: Sequence[Document]) -> list[list[str]]:
@@ -195,5 +166,5 @@ def _passages(documents: Sequence[Document]) -> list[list[str]]:
     return [passages(document) for document in documents]
 
 
-def _starts(groups: Sequence[Sequence[str] | Array]) -> npt.NDArray[np.intp]:
+def _starts(groups: Sequence[Sequence[str]]) -> npt.NDArray[np.intp]:
     return np.cumsum([0, *map(len, groups[:-1])]).astype(np.intp)

@@ -75,14 +75,13 @@ class Retriever:
         turns = [query, context] if context and needs_context(query) else [query]
         vectors, tokens = _read(turns, space)
         answers = [document.answer for document in documents]
-        views = [_seen(vectors, tokens, view, space) for view in (index, index.plain) if view]
+        views = [_seen(vectors, view, space) for view in (index, index.plain) if view]
         scores = np.tensordot(space.adapter.weights, views[0][1], axes=1)
         order = np.argsort(-scores, kind="stable")
         if terms(query) in [terms(wording) for wording in documents[order[0]].questions]:
             probability = 1.0
         else:  # the surer of two readings: all wordings find more, one wording is what the networks learned from
-            words = np.concatenate(tokens)
-            cases = [case_of(query, words, fields, view, space.adapter.weights, answers)[0] for view, fields in views]
+            cases = [case_of(query, tokens, fields, view, space.adapter.weights, answers)[0] for view, fields in views]
             probability = max(gate.probability(case) for case in cases)
         hits = [Hit(int(row), float(scores[row])) for row in order[:top_n]]
         return Ranking(hits, probability, probability >= KNOWN)
@@ -100,17 +99,17 @@ def _language(documents: Sequence[Document]) -> bool:
     return is_english([document.answer for document in documents])
 
 
-def _read(turns: Sequence[str], space: Space) -> tuple[Array, list[Array]]:
-    """The turns as vectors (n, 384), and the tokens of each."""
+def _read(turns: Sequence[str], space: Space) -> tuple[Array, Array]:
+    """The turns as vectors (n, 384), and the tokens of all of them."""
     if isinstance(space.encoder, Encoder) and space.projection is not None:
         states = space.encoder.states(turns)
-        return pooled(states), [space.projection(state) for state in states]
-    return space.encoder.embed(turns), [np.zeros((0, 0), dtype=np.float32)] * len(turns)
+        return pooled(states), np.concatenate([space.projection(state) for state in states])
+    return space.encoder.embed(turns), np.zeros((0, 0), dtype=np.float32)
 
 
-def _seen(vectors: Array, tokens: Sequence[Array], index: Index, space: Space) -> tuple[Index, Array]:
-    """The fields (4 or 3, documents) of a message, with the turn before it mixed in if there is one."""
-    fields = index.fields(space.adapter.queries(vectors), tokens)
+def _seen(vectors: Array, index: Index, space: Space) -> tuple[Index, Array]:
+    """The fields (3, documents) of a message, with the turn before it mixed in if there is one."""
+    fields = index.fields(space.adapter.queries(vectors))
     shares = np.array([1.0, CONTEXT], dtype=np.float32)[: len(vectors)]
     return index, np.tensordot(fields, shares / shares.sum(), axes=(1, 0))
 

@@ -21,7 +21,7 @@ WEIGHTS = Path(__file__).with_name("weights.npz")
 class Adapter:
     """Two low-rank corrections of the encoder's vectors, one for messages and one for documents.
 
-    A vector x becomes unit(x + x A B). `weights` are the shares of the fields in a score.
+    A vector x becomes unit(x + x A B). `weights` are the shares of the three fields in a score.
     """
 
     query: tuple[Array, Array]
@@ -61,21 +61,19 @@ class Space:
 
 def english() -> Space:
     """all-MiniLM-L6-v2 with what was tuned on it."""
-    return english_of(learned("english/"), weights_version())
-
-
-def english_of(arrays: Mapping[str, Array], version: str) -> Space:
-    """The English space that these arrays make."""
-    layers = [name.removesuffix("/down") for name in arrays if name.endswith("/down")]
-    deltas = {name.removeprefix("deltas/"): (arrays[f"{name}/down"], arrays[f"{name}/up"]) for name in layers}
-    projection = TokenProjection(arrays["tokens/mean"], arrays["tokens/directions"])
-    return Space("english", Encoder(deltas=deltas), adapter_of(arrays), projection, f"english-{version}")
+    return Space("english", Encoder(), load_adapter("english"), load_projection(), f"english-{weights_version()}")
 
 
 def multilingual() -> Space:
     """multilingual-e5-small with what was tuned on it."""
-    adapter = adapter_of(learned("multilingual/"))
-    return Space("multilingual", MultilingualEncoder(), adapter, None, f"multilingual-{weights_version()}")
+    name = "multilingual"
+    return Space(name, MultilingualEncoder(), load_adapter(name), None, f"{name}-{weights_version()}")
+
+
+def load_adapter(name: str) -> Adapter:
+    """The adapter of the space `name`."""
+    keys = ("query_a", "query_b", "document_a", "document_b", "fields")
+    return adapter_of({key: array(f"{name}/{key}") for key in keys})
 
 
 def adapter_of(arrays: Mapping[str, Array]) -> Adapter:
@@ -92,9 +90,8 @@ UNTUNED = Adapter(_NOTHING, _NOTHING, np.ones(3, dtype=np.float32))
 """Leaves the encoder's vectors as they are."""
 
 
-def learned(prefix: str) -> dict[str, Array]:
-    """The learned arrays under `prefix`, by the rest of their names, without those of a gate."""
-    return {name.removeprefix(prefix): array(name) for name in names(prefix) if "/gate/" not in name}
+def load_projection() -> TokenProjection:
+    return TokenProjection(array("english/tokens/mean"), array("english/tokens/directions"))
 
 
 def array(name: str) -> Array:

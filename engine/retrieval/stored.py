@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -59,8 +58,7 @@ class StoredSets:
         wanted = {_hash(text).tobytes(): text for text in texts}
         found = Known()
         for path in self._folder.glob(f"{version}-*.npz"):
-            with suppress(FileNotFoundError):  # another process may clear old sets away
-                _collect(path, wanted, found)
+            _collect(path, wanted, found)
         return found
 
     def _path(self, version: str, fingerprint: str) -> Path:

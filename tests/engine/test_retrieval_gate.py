@@ -9,8 +9,7 @@ import torch
 from engine.retrieval.gate import Case, forward
 from engine.retrieval.signs import COUNT, asked, signs
 from engine.retrieval.tuning.data import parse
-from engine.retrieval.tuning.gates import REFUSED, offset
-from engine.retrieval.tuning.network import Example, GateNetwork, arrays_of, learn_network
+from engine.retrieval.tuning.network import GateNetwork, arrays_of
 
 FEATURES, WIDTH = 18, 8
 
@@ -18,7 +17,7 @@ FEATURES, WIDTH = 18, 8
 def make_case(generator: np.random.Generator, words: int, lengths: list[int]) -> Case:
     def tokens(count: int) -> np.ndarray:
         values = generator.normal(size=(count, WIDTH)).astype(np.float32)
-        return np.asarray(values / np.linalg.norm(values, axis=1, keepdims=True))
+        return values / np.linalg.norm(values, axis=1, keepdims=True)
 
     return Case(
         query_tokens=tokens(words),
@@ -74,23 +73,3 @@ def test_a_person_is_parsed_and_a_bad_line_is_named() -> None:
     assert person.unknown == ["Since when?", "And the weather?"]
     with pytest.raises(ValueError, match=r"x\.txt, line 2"):
         parse("x", "= Where? | Here.\n* what\n")
-
-
-def test_the_bound_refuses_its_share_of_the_told_and_more_of_the_never_told() -> None:
-    generator = np.random.default_rng(0)
-    examples = [make_example(generator, told=bool(row % 2)) for row in range(120)]
-    network = learn_network(examples, WIDTH)
-    bound = float(offset([network], examples))
-    with torch.no_grad():
-        none = network([example.case for example in examples])[:, -1].exp().numpy()
-    refused = np.log((1 - none) / none) < bound
-    told = np.array([example.told for example in examples])
-    assert refused[told].mean() == pytest.approx(REFUSED, abs=0.02)
-    assert refused[~told].mean() > 0.6
-
-
-def make_example(generator: np.random.Generator, told: bool) -> Example:
-    """A case whose first candidate stands out if it was told."""
-    case = make_case(generator, 4, [5, 5, 5])
-    case.features[0] += 3 if told else 0
-    return Example(case, (0,) if told else (), told, 1.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,7 +99,7 @@ def test_a_set_is_encoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     second = Retriever(tmp_path)
     encoded: list[str] = []
     original = Encoder.states
-    monkeypatch.setattr(Encoder, "states", lambda self, texts: original(self, noted(encoded, texts)))
+    monkeypatch.setattr(Encoder, "states", lambda self, texts: encoded.extend(texts) or original(self, texts))
     after = second.rank("What's the cat called?", ENGLISH)
     assert encoded == ["What's the cat called?"]
     assert [hit.index for hit in after.results] == [hit.index for hit in before.results]
@@ -112,7 +111,7 @@ def test_an_edited_answer_alone_is_encoded_again(tmp_path: Path, monkeypatch: py
     expected = Retriever(tmp_path / "fresh").rank("What is your profession?", edited)
     encoded: list[str] = []
     original = Encoder.states
-    monkeypatch.setattr(Encoder, "states", lambda self, texts: original(self, noted(encoded, texts)))
+    monkeypatch.setattr(Encoder, "states", lambda self, texts: encoded.extend(texts) or original(self, texts))
     second = Retriever(tmp_path)
     second.prepare(edited)
     assert encoded == ["In Faro, near the harbour.", "Where do you live? In Faro, near the harbour."]
@@ -125,14 +124,11 @@ def test_russian_texts_known_before_are_not_encoded_again(tmp_path: Path, monkey
     Retriever(tmp_path).prepare(RUSSIAN)
     encoded: list[str] = []
     original = MultilingualEncoder.embed
-    monkeypatch.setattr(MultilingualEncoder, "embed", lambda self, texts: original(self, noted(encoded, texts)))
+    monkeypatch.setattr(
+        MultilingualEncoder, "embed", lambda self, texts: encoded.extend(texts) or original(self, texts)
+    )
     Retriever(tmp_path).prepare(RUSSIAN[::-1])
     assert encoded == []
-
-
-def noted(seen: list[str], texts: Sequence[str]) -> Sequence[str]:
-    seen.extend(texts)
-    return texts
 
 
 def test_bm25_knows_inflected_forms() -> None:

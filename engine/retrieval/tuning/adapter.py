@@ -24,11 +24,7 @@ SCALE = 8.0
 
 @dataclass(frozen=True)
 class Lesson:
-    """One person in plain vectors: `owner[i]` is the document of passage i, `right` (messages, documents).
-
-    `aligned` (messages, documents) is the fourth field, how well the words of each message are covered, where there is
-    one.
-    """
+    """One person in plain vectors: `owner[i]` is the document of passage i, `right` (messages, documents)."""
 
     messages: Tensor
     wordings: Tensor
@@ -36,7 +32,6 @@ class Lesson:
     joint: Tensor
     owner: Tensor
     right: Tensor
-    aligned: Tensor | None = None
 
 
 Bank = tuple[Tensor, Tensor, Tensor]
@@ -46,12 +41,11 @@ Bank = tuple[Tensor, Tensor, Tensor]
 class AdapterModel(nn.Module):
     """The trainable form of `space.Adapter`."""
 
-    def __init__(self, fields: Sequence[float] = (1.0, 1.0, 1.0)) -> None:
-        """`fields` are the shares of the fields at the start."""
+    def __init__(self) -> None:
         super().__init__()
         self.query_a, self.document_a = (nn.Parameter(torch.randn(384, RANK) * 0.05) for _ in range(2))
         self.query_b, self.document_b = (nn.Parameter(torch.zeros(RANK, 384)) for _ in range(2))
-        self.fields = nn.Parameter(torch.tensor(fields).log())
+        self.fields = nn.Parameter(torch.zeros(3))
 
     def queries(self, vectors: Tensor) -> Tensor:
         return self._correct(vectors, self.query_a, self.query_b)
@@ -67,8 +61,7 @@ class AdapterModel(nn.Module):
         best = torch.full((len(queries), len(wordings)), -1.0)
         best = best.scatter_reduce(1, lesson.owner.expand(len(queries), -1), alike, "amax")
         shares = self.fields.exp()
-        total = shares[0] * queries @ wordings.T + shares[1] * best + shares[2] * queries @ joint.T
-        return total if lesson.aligned is None else total + shares[3] * lesson.aligned
+        return shares[0] * queries @ wordings.T + shares[1] * best + shares[2] * queries @ joint.T
 
     def _correct(self, vectors: Tensor, down: Tensor, up: Tensor) -> Tensor:
         inner = dropout(dropout(vectors, DROPOUT, self.training) @ down, DROPOUT, self.training)
@@ -84,19 +77,17 @@ def learn_adapter(lessons: Sequence[Lesson], bank: Bank, seed: int = 0) -> dict[
     for _ in range(EPOCHS):
         for turn in order.permutation(len(lessons) + 1):
             optimiser.zero_grad()
-            loss = person_loss(model, lessons[turn]) if turn < len(lessons) else bank_loss(model, *bank)
+            loss = _person_loss(model, lessons[turn]) if turn < len(lessons) else _bank_loss(model, *bank)
             torch.autograd.backward(loss)
             optimiser.step()
     return {name: parameter.detach().numpy().astype(np.float32) for name, parameter in model.named_parameters()}
 
 
-def person_loss(model: AdapterModel, lesson: Lesson) -> Tensor:
-    """Each message against all of the person's documents (InfoNCE, van den Oord et al. 2018, arXiv:1807.03748)."""
+def _person_loss(model: AdapterModel, lesson: Lesson) -> Tensor:
     scores = model(lesson) * SCALE
     right = scores.masked_fill(~lesson.right, -1e4)
     return (torch.logsumexp(scores, 1) - torch.logsumexp(right, 1)).mean()
 
 
-def bank_loss(model: AdapterModel, wordings: Tensor, questions: Tensor, target: Tensor) -> Tensor:
-    """Each wording of the question bank against all of its questions."""
+def _bank_loss(model: AdapterModel, wordings: Tensor, questions: Tensor, target: Tensor) -> Tensor:
     return cross_entropy(model.queries(wordings) @ model.documents(questions).T * 2 * SCALE, target)

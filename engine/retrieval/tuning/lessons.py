@@ -85,7 +85,7 @@ def examples_of(encoded: Encoded, space: Space) -> list[Example]:
     """Told and never told messages before the tuned index, and the told ones once more without their answer."""
     person = encoded.person
     index = assemble(person.answers, encoded.arrays, space)
-    fields = index.fields(space.adapter.queries(encoded.messages), encoded.tokens)
+    fields = index.fields(space.adapter.queries(encoded.messages))
     messages = [*person.asked, *((query, []) for query in person.unknown)]
     examples = []
     for row, (query, sources) in enumerate(messages):
