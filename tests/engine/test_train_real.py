@@ -40,16 +40,16 @@ def wait_for_step(job: JobFolder, step: int, process: subprocess.Popen[bytes]) -
         time.sleep(0.02)
 
 
-def test_killed_at_random_steps_it_ends_with_the_same_loss(real_job: JobFolder) -> None:
-    real_job.overrides["epochs"] = 3
+def test_killed_at_a_random_step_it_ends_with_the_same_loss(real_job: JobFolder) -> None:
+    """Once: the fault campaign does it at twenty steps."""
+    real_job.overrides["epochs"] = 2
     assert start(real_job).wait() == 0
     undisturbed = real_job.events("done")[-1]["result"]["validation_loss"]
     real_job.folder = real_job.folder.with_name("killed")
-    for step in sorted(random.sample(range(1, 9), 2)):
-        process = start(real_job)
-        wait_for_step(real_job, step, process)
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
+    process = start(real_job)
+    wait_for_step(real_job, random.randrange(1, 5), process)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
     assert start(real_job).wait() == 0
     assert real_job.events("done")[-1]["result"]["validation_loss"] == pytest.approx(undisturbed, abs=1e-4)
 
