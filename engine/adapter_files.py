@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from engine.errors import BadInput
+from engine.lora import peft_config, write_peft_files
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 HIGHEST_RANK = 512
@@ -152,21 +152,5 @@ def check_fits(adapter: LoadedAdapter, folder: Path) -> None:
 
 def write_adapter(adapter: LoadedAdapter, base_model: str, folder: Path) -> None:
     """Write the two files as peft's `save_pretrained` does. OSError if the disk is full."""
-    tensors: dict[str, Tensor] = {}
-    for module, a, b in adapter.tensors():
-        tensors[f"base_model.model.{module}.lora_A.weight"] = a.contiguous()
-        tensors[f"base_model.model.{module}.lora_B.weight"] = b.contiguous()
-    (folder / WEIGHTS).write_bytes(save(tensors, metadata={"format": "pt"}))
-    config = {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": base_model,
-        "inference_mode": True,
-        "r": adapter.rank,
-        "lora_alpha": adapter.alpha,
-        "lora_dropout": 0.0,
-        "bias": "none",
-        "target_modules": sorted(adapter.pairs),
-        "init_lora_weights": True,
-    }
-    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    config = peft_config(base_model, adapter.rank, adapter.alpha, adapter.pairs)
+    write_peft_files(adapter.tensors(), config, folder)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,26 +108,36 @@ def _replace(model: nn.Module, name: str, module: nn.Module) -> None:
 
 def write_peft(adapter: Adapter, flat: Tensor, base_model: str, folder: Path) -> None:
     """Write adapter_config.json and adapter_model.safetensors as peft's `save_pretrained` does."""
-    from safetensors.torch import save
-
-    tensors: dict[str, Tensor] = {}
-    for name, a, b in adapter.tensors(flat):
-        tensors[f"base_model.model.{name}.lora_A.weight"] = a.contiguous()
-        tensors[f"base_model.model.{name}.lora_B.weight"] = b.contiguous()
-    # Through bytes, because Python's own writing reports a full disk as OSError with its errno.
-    (folder / "adapter_model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
     layers = sorted({int(number[1]) for name in adapter.modules if (number := _LAYER_NUMBER.search(name))})
-    config = {
+    targets = {name.rpartition(".")[2] for name in adapter.modules}
+    config = peft_config(base_model, adapter.rank, adapter.alpha, targets) | {"layers_to_transform": layers}
+    write_peft_files(adapter.tensors(flat), config, folder)
+
+
+def peft_config(base_model: str, rank: int, alpha: float, targets: Iterable[str]) -> dict[str, Any]:
+    """peft's adapter_config.json of a LoRA over the modules that `targets` names."""
+    return {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
         "base_model_name_or_path": base_model,
         "inference_mode": True,
-        "r": adapter.rank,
-        "lora_alpha": adapter.alpha,
+        "r": rank,
+        "lora_alpha": alpha,
         "lora_dropout": 0.0,
         "bias": "none",
-        "target_modules": sorted({name.rpartition(".")[2] for name in adapter.modules}),
-        "layers_to_transform": layers,
+        "target_modules": sorted(targets),
         "init_lora_weights": True,
     }
+
+
+def write_peft_files(pairs: Iterable[tuple[str, Tensor, Tensor]], config: dict[str, Any], folder: Path) -> None:
+    """Write the two files from (module, A, B) and `config`. OSError if the disk is full."""
+    from safetensors.torch import save
+
+    tensors: dict[str, Tensor] = {}
+    for name, a, b in pairs:
+        tensors[f"base_model.model.{name}.lora_A.weight"] = a.contiguous()
+        tensors[f"base_model.model.{name}.lora_B.weight"] = b.contiguous()
+    # Through bytes, because Python's own writing reports a full disk as OSError with its errno.
+    (folder / "adapter_model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
