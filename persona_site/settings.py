@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "questionnaires",
     "training",
     "chat",
+    "fidelity",
 ]
 
 MIDDLEWARE = [

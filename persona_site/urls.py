@@ -12,4 +12,5 @@ urlpatterns = [
     path("", include("questionnaires.urls")),
     path("", include("training.urls")),
     path("", include("chat.urls")),
+    path("", include("fidelity.urls")),
 ]

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fidelity.bootstrap import accuracy, compare, more_items, normalised
-from fidelity.items import choices_read
-from fidelity.scoring import chance, choose, orders, points
+from fidelity.measures.bootstrap import accuracy, compare, more_items, normalised
+from fidelity.measures.items import choices_read
+from fidelity.measures.scoring import chance, choose, orders, points
 
 POINTS = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=30)
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fidelity.facts import Outcome, judge, key_terms, names, opposites_read, shares
-from fidelity.items import Fact
-from fidelity.numbers import numbers
+from fidelity.measures.facts import Outcome, judge, key_terms, names, opposites_read, shares
+from fidelity.measures.items import Fact
+from fidelity.measures.numbers import numbers
 
 CASES = [
     # question, own answer, reply, outcome, a code among the reasons

@@ -8,8 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fidelity.film_items import film_choices, film_pairs
-from fidelity.items import (
+from fidelity.measures.film_items import film_choices, film_pairs
+from fidelity.measures.items import (
     DATA,
     Fact,
     ItemsError,
@@ -20,7 +20,7 @@ from fidelity.items import (
     listed,
     training_item,
 )
-from fidelity.overlap import question_mention
+from fidelity.measures.overlap import question_mention
 from questionnaires.dataset import Item
 
 FILMS, CHOICES = films_read(), choices_read()

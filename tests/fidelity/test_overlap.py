@@ -2,8 +2,8 @@
 
 import pytest
 
-from fidelity.items import Film, choices_read, films_read
-from fidelity.overlap import choices_left_out, film_mention, films_left_out, question_mention
+from fidelity.measures.items import Film, choices_read, films_read
+from fidelity.measures.overlap import choices_left_out, film_mention, films_left_out, question_mention
 
 FILMS = {film.id: film for film in films_read()}
 

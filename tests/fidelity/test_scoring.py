@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fidelity.film_items import FilmChoice
-from fidelity.scoring import (
+from fidelity.measures.film_items import FilmChoice
+from fidelity.measures.scoring import (
     Preference,
     chance,
     choose,

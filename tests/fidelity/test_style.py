@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fidelity.style import (
+from fidelity.measures.style import (
     form,
     leaked_marker,
     profile_distance,

@@ -16,9 +16,9 @@ from functools import cache
 
 import yaml
 
-from fidelity.items import DATA, Fact
-from fidelity.numbers import numbers
-from fidelity.words import Word, sentences, stem, words
+from fidelity.measures.items import DATA, Fact
+from fidelity.measures.numbers import numbers
+from fidelity.measures.words import Word, sentences, stem, words
 
 RIGHT_SHARE = 0.5  # of a reply's own key terms that stand in the answer: from here it says the same
 WRONG_SHARE = 0.2  # below it speaks of something else

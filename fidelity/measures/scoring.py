@@ -18,8 +18,8 @@ from math import factorial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fidelity.film_items import FilmChoice
-from fidelity.words import stem, words
+from fidelity.measures.film_items import FilmChoice
+from fidelity.measures.words import stem, words
 
 ALL_ORDERS_UP_TO = 6  # two options: 2 orders, three: all 6; beyond, 24 and 120 would cost minutes a report
 _TIE = 1e-9  # nats: sums of the same numbers in another order differ by less

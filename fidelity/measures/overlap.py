@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from fidelity.items import LANGUAGES, Choice, Film
-from fidelity.words import Word, sentence_at, words
+from fidelity.measures.items import LANGUAGES, Choice, Film
+from fidelity.measures.words import Word, sentence_at, words
 
 
 def _set_of(text: str) -> frozenset[str]:

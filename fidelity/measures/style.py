@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from fidelity.words import is_cyrillic, sentences, words
+from fidelity.measures.words import is_cyrillic, sentences, words
 from questionnaires.dataset import RENDERERS
 
 NGRAM = 3  # characters; Keselj et al. found 3 to 5 best for English

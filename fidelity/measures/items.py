@@ -13,7 +13,7 @@ from questionnaires.dataset import Item
 
 _T = TypeVar("_T")
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent.parent / "data"
 LANGUAGES = ("en", "ru")
 FEWEST_OPTIONS, MOST_OPTIONS = 2, 5
 _HELD_OUT = 1  # of a question's further wordings, counted from 0

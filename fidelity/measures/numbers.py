@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from fidelity.words import Word, words
+from fidelity.measures.words import Word, words
 
 _ENGLISH = """
 zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen

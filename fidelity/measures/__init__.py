@@ -1,0 +1,1 @@
+"""Items and measures of likeness. Pure: no Django, no model."""

@@ -1,0 +1,5 @@
+"""Addresses of likeness: answering items, reports, friends."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
