@@ -83,14 +83,28 @@ class Question(models.Model):
 
 
 class Questionnaire(models.Model):
-    """An ordered selection from the bank."""
+    """An ordered selection from the bank, or a persona's own one (then `persona` is set and `slug` is a UUID)."""
 
     slug = models.SlugField(primary_key=True)
+    persona = models.ForeignKey(
+        Persona, null=True, blank=True, on_delete=models.CASCADE, related_name="own_questionnaires"
+    )
     title = models.JSONField(default=dict)
     purpose = models.JSONField(default=dict)  # one line on what it is for, by language
+    file_slug = models.SlugField(max_length=80, blank=True, default="")  # of an own one: its name in shared files
+    version = models.PositiveIntegerField(default=1)  # of an own one: rises with each change
     questions: "models.ManyToManyField[Question, QuestionnaireItem]" = models.ManyToManyField(
         Question, through="QuestionnaireItem", related_name="questionnaires"
     )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["persona", "file_slug"],
+                condition=models.Q(persona__isnull=False),
+                name="one_file_slug_a_persona",
+            )
+        ]
 
     def __str__(self) -> str:
         return localised(self.title)
@@ -171,6 +185,19 @@ class LeftFinding(Owned):
 
     def __str__(self) -> str:
         return self.key
+
+
+class WeeklyQuestion(Owned):
+    """The open question that a persona is reminded of this week, and whether it wants to be."""
+
+    persona = models.OneToOneField(Persona, on_delete=models.CASCADE, related_name="weekly_question")
+    question = models.ForeignKey(Question, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    week = models.DateField()  # the Monday on which it was chosen, or the one before
+    put_off_until = models.DateField(null=True, blank=True)
+    is_off = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"{self.persona}, {self.week}"
 
 
 def localised(texts: dict[str, str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Max, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from questionnaires.dataset import Item, normalise
@@ -123,7 +124,7 @@ def persona_delete(*, persona: Persona) -> None:
 
 def question_create(*, persona: Persona, text: str, wordings: tuple[str, ...] = ()) -> Question:
     """An own question of the persona."""
-    _writable(persona)
+    writable(persona)
     text = " ".join(normalise(text)[0].split())
     if not text:
         raise Refused(_("The question is empty. Write what you want to be asked."))
@@ -133,11 +134,12 @@ def question_create(*, persona: Persona, text: str, wordings: tuple[str, ...] = 
         slug=f"own-{uuid.uuid4().hex}",
         persona=persona,
         texts={persona.language: {"text": text, "wordings": list(wordings)}},
-        position=persona.own_questions.count(),
+        position=1 + (persona.own_questions.aggregate(last=Max("position"))["last"] or 0),
     )
 
 
-def _writable(persona: Persona) -> None:
+def writable(persona: Persona) -> None:
+    """Refused for the demo persona."""
     if persona.is_demo:
         raise Refused(_("The demo persona is read-only. Begin your own portrait to write."), status=403)
 
@@ -157,7 +159,7 @@ def answer_save(
     An operation that was seen before gets its first reply again. A text based on an older revision is kept as a
     conflict revision and changes nothing else.
     """
-    _writable(persona)
+    writable(persona)
     if not operation_id or len(operation_id) > 64:
         raise Refused(_("The save has no operation id of 1 to 64 characters."))
     if state and state not in Answer.State.values:
@@ -209,16 +211,20 @@ def _revision(answer: Answer, text: str, state: str, operation_id: str, source: 
 
 
 def progress_get(*, persona: Persona) -> Progress:
-    """The questions of the persona's questionnaire and its own ones, in the order of asking, with the states of all
-    answers. The topics hold what was answered outside the questionnaire as well: it is asked once wherever it stands.
+    """The questions of the persona's questionnaire and the own ones that no questionnaire holds, in the order of
+    asking, with the states of all answers. The topics hold what was answered outside the questionnaire as well: it is
+    asked once wherever it stands.
     """
     answers = Answer.objects.filter(persona=persona).values_list("question_id", "state", "text")
     states = {question: state for question, state, _text in answers if state != Answer.State.OPEN}
     words = sum(len(text.split()) for _question, state, text in answers if state == Answer.State.ANSWERED)
-    own = list(Question.objects.filter(persona=persona))
+    own = Question.objects.filter(persona=persona)
+    own_items = QuestionnaireItem.objects.filter(questionnaire__persona=persona)
     chosen = persona.questionnaire_id or DEFAULT_QUESTIONNAIRE
     items = QuestionnaireItem.objects.filter(questionnaire=chosen).select_related("question__topic")
-    order = [item.question for item in items] + own
+    order = [item.question for item in items]
+    in_questionnaires = set(own_items.values_list("question_id", flat=True))
+    order += [question for question in own if question.pk not in in_questionnaires]
     asked = {question.pk for question in order}
     elsewhere = Question.objects.filter(pk__in=[key for key in states if key not in asked]).select_related("topic")
     topics: dict[Topic | None, list[tuple[Question, str]]] = {}
@@ -239,6 +245,11 @@ class QuestionnaireProgress:
     is_chosen: bool
 
 
+def questionnaires_of(persona: Persona) -> QuerySet[Questionnaire]:
+    """Those of the bank and the persona's own."""
+    return Questionnaire.objects.filter(Q(persona=None) | Q(persona=persona))
+
+
 def questionnaires_get(*, persona: Persona) -> list[QuestionnaireProgress]:
     """All questionnaires, the longest first, with how much of each is answered: an answer counts in all of them."""
     answered = set(
@@ -246,7 +257,7 @@ def questionnaires_get(*, persona: Persona) -> list[QuestionnaireProgress]:
     )
     chosen = persona.questionnaire_id or DEFAULT_QUESTIONNAIRE
     found = []
-    for questionnaire in Questionnaire.objects.prefetch_related("items"):
+    for questionnaire in questionnaires_of(persona).prefetch_related("items"):
         keys = {item.question_id for item in questionnaire.items.all()}
         is_chosen = questionnaire.pk == chosen
         found.append(QuestionnaireProgress(questionnaire, len(keys & answered), len(keys), is_chosen))
@@ -255,8 +266,8 @@ def questionnaires_get(*, persona: Persona) -> list[QuestionnaireProgress]:
 
 def questionnaire_choose(*, persona: Persona, slug: str) -> None:
     """The persona is asked the questions of that questionnaire from now on. Refused for one that does not exist."""
-    _writable(persona)
-    if not Questionnaire.objects.filter(pk=slug).exists():
+    writable(persona)
+    if not questionnaires_of(persona).filter(pk=slug).exists():
         raise Refused(_("There is no such questionnaire. Choose one of the list."), status=404)
     persona.questionnaire_id = slug
     persona.current_question = None
