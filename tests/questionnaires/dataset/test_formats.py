@@ -80,6 +80,7 @@ def test_a_workbook_is_read_from_the_sheet_that_names_the_columns():
         (workbook()[:60], "archive cannot be opened"),
         (b"\xd0\xcf\x11\xe0" + b"0" * 600, "no workbook"),
     ],
+    ids=["no columns", "no rows", "a bomb", "cut off", "not one"],
 )
 def test_a_workbook_that_cannot_be_used_is_a_sentence(data, message):
     assert len(data) < 5_000_000
