@@ -1,6 +1,10 @@
 """Which addresses a provider may have."""
 
 import asyncio
+import gzip
+import socket
+import threading
+from contextlib import contextmanager, suppress
 
 import httpx2
 import pytest
@@ -98,3 +102,40 @@ def test_a_dead_address_of_a_name_does_not_hide_a_living_one(standin, monkeypatc
     assert asked_asynchronously(base_url, f"{base_url}/models").status_code == 401
     with httpx2.Client(transport=GuardedTransport(base_url)) as client:
         assert client.get(f"{base_url}/models").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ([b"Content-Encoding: gzip"], gzip.compress(b"0" * 1_000_000)),
+        ([], b"0" * 33_000_000),
+    ],
+    ids=["compressed", "endless"],
+)
+def test_an_answer_that_would_fill_the_memory_is_not_read(headers, body):
+    with listening(b"\r\n".join([b"HTTP/1.1 200 OK", *headers, b"", b""]) + body) as (base_url, asked):
+        with (
+            httpx2.Client(transport=GuardedTransport(base_url), trust_env=False) as client,
+            pytest.raises(httpx2.ReadError, match=r"compressed|more than"),
+        ):
+            client.get(base_url)
+        assert b"accept-encoding: identity" in asked[0].lower()
+
+
+@contextmanager
+def listening(answer):
+    """A server for one connection that sends `answer` and hangs up: its address, and what it was asked."""
+    asked = []
+
+    def serve():
+        connection = server.accept()[0]
+        asked.append(connection.recv(65_536))
+        with suppress(OSError):  # the client hung up in the middle, as it should
+            connection.sendall(answer)
+        connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/v1", asked
+        thread.join()

@@ -12,7 +12,7 @@ import socket
 import ssl
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, cast
 from urllib.parse import SplitResult, urlsplit
 
 import httpcore2
@@ -39,6 +39,7 @@ HEADERS = frozenset(
     }
 )
 OF_THE_SDK = "x-stainless-"  # it reads some of them again at the answer
+LARGEST_ANSWER = 32_000_000  # bytes: a page of a thousand jobs has some 2 MB
 
 
 class AddressRefused(Exception):
@@ -139,7 +140,35 @@ class GuardedTransport(httpx2.HTTPTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         _bind(request, self._origin)
-        return super().handle_request(request)
+        response = super().handle_request(request)
+        _refuse_packed(response)
+        response.stream = Bounded(cast(httpx2.SyncByteStream, response.stream))
+        return response
+
+
+class Bounded(httpx2.SyncByteStream):
+    """The bytes of an answer, ReadError beyond LARGEST_ANSWER: a broken server must not fill the memory."""
+
+    def __init__(self, inner: httpx2.SyncByteStream) -> None:
+        self._inner = inner
+
+    def __iter__(self) -> Iterator[bytes]:
+        seen = 0
+        for piece in self._inner:
+            seen += len(piece)
+            if seen > LARGEST_ANSWER:
+                raise httpx2.ReadError(f"The answer has more than {LARGEST_ANSWER} bytes.")
+            yield piece
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _refuse_packed(response: httpx2.Response) -> None:
+    """ReadError for a compressed answer: none was asked for, and a small one can unpack to any size."""
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        response.close()
+        raise httpx2.ReadError("The answer is compressed, which was not asked for.")
 
 
 class GuardedBackend(httpcore2.NetworkBackend):
@@ -207,3 +236,4 @@ def _bind(request: httpx2.Request, origin: tuple[str, str, int]) -> None:
     for name in list(request.headers):
         if name.lower() not in HEADERS and not name.lower().startswith(OF_THE_SDK):
             del request.headers[name]
+    request.headers["accept-encoding"] = "identity"
