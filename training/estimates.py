@@ -47,6 +47,7 @@ class Plan:
     tokens: int
     exact: bool
     epochs: int
+    longest: int = 0  # tokens of the longest row
     seconds: tuple[float, float] | None = None
     measured: bool = False  # the seconds rest on this computer
     memory_bytes: int | None = None  # of this computer's, at most
@@ -101,6 +102,7 @@ def plan_of_files(files: RowFiles, choice: Choice) -> Plan:
         "rows": len(files.training_rows),
         "kept_aside": len(files.validation_rows),
         "tokens": tokens,
+        "longest": counted.longest,
         "exact": counted.exact,
         "epochs": choice.epochs,
     }

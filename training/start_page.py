@@ -133,6 +133,9 @@ def against(choice: Choice, plan: Plan | None = None) -> list[str]:
             plan.rows,
         )
         found.append(text % {"least": preset.least_examples, "n": plan.rows})
+    if plan and offer and 0 < offer.max_tokens < plan.longest:
+        text = _("Your longest row has %(tokens)d tokens; %(model)s cuts at %(most)d. Shorten that answer.")
+        found.append(text % {"tokens": plan.longest, "model": choice.base_model, "most": offer.max_tokens})
     return found
 
 

@@ -1,6 +1,6 @@
 """How many tokens the rows of a training are: exact where the base model's tokenizer is at hand, else an estimate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from django.core.cache import cache
@@ -18,9 +18,10 @@ KEPT_SECONDS = 3600
 
 @dataclass(frozen=True)
 class TokenCount:
-    """Tokens of the training rows, read once."""
+    """Tokens of the training rows, read once, and of the longest of them."""
 
     tokens: int
+    longest: int
     exact: bool
 
 
@@ -28,17 +29,22 @@ def count_tokens(files: RowFiles, choice: Choice) -> TokenCount:
     """Of these rows with the tokenizer of the chosen model; kept for the next look at the page."""
     found = _counter(choice)
     if found is None:
-        return TokenCount(sum(map(token_estimate, files.training_rows)), exact=False)
+        return _summed(map(token_estimate, files.training_rows), exact=False)
     name, make = found
-    key = f"tokens:{name}:{files.sha256}"
-    tokens = cache.get(key)
-    if tokens is None:
+    key = f"token_count:{name}:{files.sha256}"
+    counted: TokenCount | None = cache.get(key)
+    if counted is None:
         try:
-            tokens = sum(make().count(files.training_rows))
+            counted = _summed(make().count(files.training_rows), exact=True)
         except (OSError, ValueError):  # a folder without a tokenizer.json, or a template that refuses the roles
-            return TokenCount(sum(map(token_estimate, files.training_rows)), exact=False)
-        cache.set(key, tokens, KEPT_SECONDS)
-    return TokenCount(int(tokens), exact=True)
+            return _summed(map(token_estimate, files.training_rows), exact=False)
+        cache.set(key, counted, KEPT_SECONDS)
+    return counted
+
+
+def _summed(lengths: Iterable[int], *, exact: bool) -> TokenCount:
+    each = list(lengths)
+    return TokenCount(sum(each), max(each, default=0), exact)
 
 
 def _counter(choice: Choice) -> tuple[str, Callable[[], Counter]] | None:

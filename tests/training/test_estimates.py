@@ -14,6 +14,7 @@ from training.estimates import Plan, duration_range, money_range, plan, range_in
 from training.execution import run_execute
 from training.local_models import gigabytes
 from training.models import PersonaModel, SpeedTrial
+from training.start_page import against
 from training.token_counts import token_estimate
 
 HERE = Choice(DEFAULT_MODEL)
@@ -155,3 +156,10 @@ def test_a_price_that_the_person_looked_up_is_reckoned_with(items, openai):
     assert told.prices_of is None
     cheaper = plan(items=items, persona_name="Ada", choice=replace(openai, price=0.0))
     assert cheaper.money_in_words == "less than 0.01 USD"
+
+
+def test_a_row_that_the_model_would_cut_is_named(openai, items):
+    told = plan(items=items, persona_name="Ada", choice=openai)
+    assert 0 < told.longest < 65_536
+    assert against(openai, told) == []
+    assert "70000 tokens" in against(openai, replace(told, longest=70_000))[0]
