@@ -165,6 +165,8 @@ class AnswerRevision(Owned):
     state = models.CharField(max_length=10, choices=Answer.State, default=Answer.State.OPEN)
     source = models.CharField(max_length=20, default="typed")
     conflict = models.BooleanField(default=False)
+    thinned = models.BooleanField(default=False)  # the text is gone; the row answers a repeated operation for a while
+    digest = models.CharField(max_length=64, blank=True, default="")  # SHA-256 of a thinned text
 
     class Meta:
         ordering = ["created_at"]
