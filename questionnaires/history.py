@@ -1,21 +1,16 @@
 """What became of an answer: every text that it had, what changed from one to the next, and the way back."""
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import SequenceMatcher
 from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from questionnaires.comparing import GONE, NEW, SAME, differences
 from questionnaires.models import Answer, AnswerRevision, Persona, Question
-from questionnaires.services import Refused, SaveResult, answer_save
+from questionnaires.saving import Refused, SaveResult, answer_save
 
-SAME, NEW, GONE = "same", "new", "gone"
-MANY_PIECES = 3000  # comparing words takes time with their number squared; longer texts are compared line by line
-_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
-_LINES = re.compile(r"[^\n]*\n|[^\n]+")
+__all__ = ["GONE", "NEW", "SAME", "Entry", "answer_restore", "differences", "history_get", "source_label"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,7 @@ def history_get(*, persona: Persona, question: Question) -> list[Entry]:
     if answer is None:
         return []
     entries, before = [], ""
-    for revision in answer.revisions.order_by("created_at", "revision"):
+    for revision in answer.revisions.filter(thinned=False).order_by("created_at", "revision"):
         entries.append(_entry(answer, revision, before))
         before = before if revision.conflict else revision.text
     return entries[::-1]
@@ -70,29 +65,9 @@ def source_label(source: str) -> str:
     return labels.get(source, source)
 
 
-def differences(before: str, after: str) -> Iterator[tuple[str, str]]:
-    """Yield (same, new or gone, text): without the gone ones it is `after`, without the new ones `before`."""
-    old, new = _pieces(before, after)
-    for action, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if action == "equal":
-            yield SAME, "".join(new[j1:j2])
-            continue
-        if i1 < i2:
-            yield GONE, "".join(old[i1:i2])
-        if j1 < j2:
-            yield NEW, "".join(new[j1:j2])
-
-
-def _pieces(before: str, after: str) -> tuple[list[str], list[str]]:
-    words = _WORDS.findall(before), _WORDS.findall(after)
-    if max(map(len, words)) <= MANY_PIECES:
-        return words
-    return _LINES.findall(before), _LINES.findall(after)
-
-
 def answer_restore(*, persona: Persona, question: Question, revision_id: UUID, operation_id: str) -> SaveResult:
     """Makes an earlier text the answer again, as a new revision. Refused (404) if there is no such revision."""
-    rows = AnswerRevision.objects.filter(answer__persona=persona, answer__question=question)
+    rows = AnswerRevision.objects.filter(answer__persona=persona, answer__question=question, thinned=False)
     earlier = rows.select_related("answer").filter(pk=revision_id).first()
     if earlier is None:
         raise Refused(_("This earlier text is gone."), status=404)

@@ -1,8 +1,7 @@
 """What can be done with personas, questions and answers. Keyword-only; each takes rows that belong to the caller."""
 
-import hashlib
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -13,7 +12,6 @@ from django.utils.translation import gettext as _
 from questionnaires.dataset import Item, normalise
 from questionnaires.models import (
     Answer,
-    AnswerRevision,
     Persona,
     Question,
     Questionnaire,
@@ -21,36 +19,13 @@ from questionnaires.models import (
     Topic,
     localised,
 )
+from questionnaires.saving import MAX_ANSWER_BYTES, Refused, SaveResult, answer_save, writable
+
+__all__ = ["MAX_ANSWER_BYTES", "Refused", "SaveResult", "answer_save", "writable"]  # the way to questionnaires.saving
 
 DEFAULT_QUESTIONNAIRE = "know-me-200"
-MAX_ANSWER_BYTES = 100_000
 MAX_QUESTION_CHARACTERS = 500
 MILESTONES = (70, 150)  # answers: "first results" and "good" in the article that this follows
-
-
-class Refused(Exception):
-    """The request cannot be met; the message is a sentence for the person. `status` is HTTP's code for it."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-@dataclass(frozen=True)
-class SaveResult:
-    """What became of a text that was sent in. On a conflict `text` is the stored one and `yours` the one sent in."""
-
-    outcome: str  # saved, unchanged, conflict
-    revision: int
-    state: str
-    text: str
-    yours: str = ""
-    mended: list[str] = field(default_factory=list)  # what `normalise` did to the text
-
-    @property
-    def sha256(self) -> str:
-        """Of the stored text in UTF-8: the browser shows "saved" only if it equals that of what it holds."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -125,89 +100,22 @@ def persona_delete(*, persona: Persona) -> None:
 def question_create(*, persona: Persona, text: str, wordings: tuple[str, ...] = ()) -> Question:
     """An own question of the persona."""
     writable(persona)
+    return Question.objects.create(
+        slug=f"own-{uuid.uuid4().hex}",
+        persona=persona,
+        texts={persona.language: {"text": question_text_clean(text), "wordings": list(wordings)}},
+        position=1 + (persona.own_questions.aggregate(last=Max("position"))["last"] or 0),
+    )
+
+
+def question_text_clean(text: str) -> str:
+    """The text of a question on one line, storable. Refused where it is empty or longer than 500 characters."""
     text = " ".join(normalise(text)[0].split())
     if not text:
         raise Refused(_("The question is empty. Write what you want to be asked."))
     if len(text) > MAX_QUESTION_CHARACTERS:
         raise Refused(_("The question is longer than 500 characters. Please shorten it."))
-    return Question.objects.create(
-        slug=f"own-{uuid.uuid4().hex}",
-        persona=persona,
-        texts={persona.language: {"text": text, "wordings": list(wordings)}},
-        position=1 + (persona.own_questions.aggregate(last=Max("position"))["last"] or 0),
-    )
-
-
-def writable(persona: Persona) -> None:
-    """Refused for the demo persona."""
-    if persona.is_demo:
-        raise Refused(_("The demo persona is read-only. Begin your own portrait to write."), status=403)
-
-
-def answer_save(
-    *,
-    persona: Persona,
-    question: Question,
-    text: str,
-    base_revision: int,
-    operation_id: str,
-    state: str = "",
-    source: str = "typed",
-) -> SaveResult:
-    """Stores a text, or finds it stored. `state` is worked out from the text where it is not given.
-
-    An operation that was seen before gets its first reply again. A text based on an older revision is kept as a
-    conflict revision and changes nothing else.
-    """
-    writable(persona)
-    if not operation_id or len(operation_id) > 64:
-        raise Refused(_("The save has no operation id of 1 to 64 characters."))
-    if state and state not in Answer.State.values:
-        raise Refused(_("“%(state)s” is no state of an answer.") % {"state": state[:20]})
-    text, mended = normalise(text)
-    if len(text.encode()) > MAX_ANSWER_BYTES:
-        raise Refused(_("The answer is longer than 100 kB. It stays on this device; please shorten it."), status=413)
-    state = state or (Answer.State.ANSWERED if text.strip() else Answer.State.OPEN)
-    if state == Answer.State.ANSWERED and not text.strip():
-        state = Answer.State.OPEN
-    with transaction.atomic():
-        answer, _made = Answer.objects.get_or_create(
-            persona=persona, question=question, defaults={"owner_id": persona.owner_id}
-        )
-        answer = Answer.objects.select_for_update().get(pk=answer.pk)
-        return _store(answer, text, state, base_revision, operation_id, source, mended)
-
-
-def _store(
-    answer: Answer, text: str, state: str, base: int, operation_id: str, source: str, mended: list[str]
-) -> SaveResult:
-    seen = answer.revisions.filter(operation_id=operation_id).first()
-    if seen and not seen.conflict:
-        return SaveResult("saved", seen.revision, seen.state, seen.text, mended=mended)
-    if seen or (base != answer.revision and text != answer.text):
-        if not seen:
-            _revision(answer, text, state, operation_id, source, conflict=True)
-        return SaveResult("conflict", answer.revision, answer.state, answer.text, yours=text, mended=mended)
-    if (text, state) == (answer.text, answer.state):
-        return SaveResult("unchanged", answer.revision, answer.state, answer.text, mended=mended)
-    answer.text, answer.state, answer.source = text, state, source
-    answer.revision += 1
-    answer.save(update_fields=["text", "state", "source", "revision", "updated_at"])
-    _revision(answer, text, state, operation_id, source)
-    return SaveResult("saved", answer.revision, state, text, mended=mended)
-
-
-def _revision(answer: Answer, text: str, state: str, operation_id: str, source: str, conflict: bool = False) -> None:
-    AnswerRevision.objects.create(
-        owner_id=answer.owner_id,
-        answer=answer,
-        revision=answer.revision,
-        operation_id=operation_id,
-        text=text,
-        state=state,
-        source=source,
-        conflict=conflict,
-    )
+    return text
 
 
 def progress_get(*, persona: Persona) -> Progress:

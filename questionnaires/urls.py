@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from questionnaires import data_views, history_views, views
+from questionnaires import data_views, history_views, saving_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -15,7 +15,7 @@ urlpatterns = [
     path("p/<uuid:persona_id>/write/find/", history_views.find, name="find"),
     path("p/<uuid:persona_id>/write/<slug:slug>/", views.question, name="question"),
     path("p/<uuid:persona_id>/write/<slug:slug>/history/", history_views.history, name="history"),
-    path("p/<uuid:persona_id>/answers/<slug:slug>/", views.answer, name="answer"),
+    path("p/<uuid:persona_id>/answers/<slug:slug>/", saving_views.answer, name="answer"),
     path("p/<uuid:persona_id>/data/", data_views.data, name="data"),
     path("p/<uuid:persona_id>/data/export/<slug:file_format>/", data_views.export, name="export"),
     path("p/<uuid:persona_id>/data/finding/", data_views.finding, name="finding"),

@@ -1,13 +1,12 @@
 """Pages of the persona shelf and of the writing room."""
 
-import json
 import uuid
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -16,8 +15,6 @@ from questionnaires import demo, services
 from questionnaires.models import Answer, Persona, Question
 from questionnaires.next_best import question_best
 from questionnaires.services import Progress, Refused
-
-MAX_SAVE_BYTES = 2 * services.MAX_ANSWER_BYTES + 2_000  # JSON may write a character as \uXXXX
 
 
 def visitor(request: HttpRequest) -> User:
@@ -170,44 +167,6 @@ def question_context(persona: Persona, asked: Question) -> dict[str, Any]:
         "operation": uuid.uuid4().hex,
         "best": None if persona.is_demo else question_best(persona=persona, progress=progress, but=asked),
     }
-
-
-@require_http_methods(["PUT"])
-def answer(request: HttpRequest, persona_id: uuid.UUID, slug: str) -> JsonResponse:
-    """Autosave: {"text", "revision", "operation", "state"?} -> 200, or 409 with both texts."""
-    persona = persona_or_404(request, persona_id)
-    asked = question_or_404(persona, slug)
-    try:
-        body = _save_body(request)
-        result = services.answer_save(persona=persona, question=asked, **body)
-    except Refused as refused:
-        return JsonResponse({"error": str(refused)}, status=refused.status)
-    reply = {
-        "outcome": result.outcome,
-        "revision": result.revision,
-        "state": result.state,
-        "sha256": result.sha256,
-        "mended": result.mended,
-    }
-    if result.outcome == "conflict":
-        return JsonResponse(reply | {"text": result.text, "yours": result.yours}, status=409)
-    if result.mended:
-        reply["text"] = result.text
-    return JsonResponse(reply)
-
-
-def _save_body(request: HttpRequest) -> dict[str, Any]:
-    if int(request.headers.get("Content-Length") or 0) > MAX_SAVE_BYTES * 3:
-        raise Refused(_("The answer is longer than 100 kB. It stays on this device; please shorten it."), status=413)
-    try:
-        body = json.loads(request.body)
-        text, revision, operation = body["text"], body["revision"], body["operation"]
-        state = body.get("state", "")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise Refused(_("The save is not JSON with “text”, “revision” and “operation”.")) from None
-    if not (isinstance(text, str) and type(revision) is int and isinstance(operation, str) and isinstance(state, str)):
-        raise Refused(_("In the save, “text” and “operation” are texts and “revision” is a whole number."))
-    return {"text": text, "base_revision": revision, "operation_id": operation, "state": state}
 
 
 @require_http_methods(["GET", "POST"])

@@ -1,0 +1,217 @@
+"""Saving an answer: what was acknowledged is stored, what was stored is never overwritten unseen.
+
+A save names the revision that it was based on and an operation id of the client's choice. A repeated operation gets its
+first reply again; a text based on an older revision is kept as a conflict and changes nothing else.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from questionnaires.comparing import differences, merge
+from questionnaires.dataset import normalise
+from questionnaires.models import Answer, AnswerRevision, Persona, Question
+
+MAX_ANSWER_BYTES = 100_000
+MAX_ID = 64  # characters of an operation id
+MAX_FOLLOWS = 20
+
+
+class Refused(Exception):
+    """The request cannot be met; the message is a sentence for the person. `status` is HTTP's code for it."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class SaveResult:
+    """What became of a text that was sent in. On a conflict `text` is the stored one and `yours` the one sent in."""
+
+    outcome: str  # saved, unchanged, conflict
+    revision: int
+    state: str
+    text: str
+    yours: str = ""
+    base: str | None = None  # on a conflict: the text that `yours` was made from, if it is still kept
+    mended: list[str] = field(default_factory=list)  # what `normalise` did to the text
+
+    @property
+    def sha256(self) -> str:
+        """Of the stored text in UTF-8: the browser shows "saved" only if it equals that of what it holds."""
+        return text_digest(self.text)
+
+    @property
+    def merged(self) -> str | None:
+        """On a conflict: both edits in one text; None where they touch or the base is gone."""
+        return None if self.base is None else merge(self.base, self.text, self.yours)
+
+    @property
+    def parts(self) -> list[tuple[str, str]]:
+        """On a conflict: (same, gone or new, text); the gone ones are in the stored text alone, the new in yours."""
+        return list(differences(self.text, self.yours))
+
+
+@dataclass(frozen=True)
+class _Save:
+    text: str
+    state: str
+    is_mark: bool  # the state was asked for, not worked out from the text
+    base: int
+    operation: str
+    follows: tuple[str, ...]
+    source: str
+    mended: list[str]
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 of the text in UTF-8, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def writable(persona: Persona) -> None:
+    """Refused (403) for the demo persona."""
+    if persona.is_demo:
+        raise Refused(_("The demo persona is read-only. Begin your own portrait to write."), status=403)
+
+
+def answer_save(
+    *,
+    persona: Persona,
+    question: Question,
+    text: str,
+    base_revision: int,
+    operation_id: str,
+    follows: Sequence[str] = (),
+    state: str = "",
+    source: str = "typed",
+) -> SaveResult:
+    """Stores a text, or finds it stored. `state` is worked out from the text where it is not given.
+
+    `follows` names the client's own operations whose reply it never got: if the newest revision is of one of them, the
+    text is based on it. Refused (400, 403, 413) for what cannot be stored.
+    """
+    writable(persona)
+    ids = [operation_id, *follows]
+    if len(ids) > MAX_FOLLOWS + 1 or not all(isinstance(each, str) and 0 < len(each) <= MAX_ID for each in ids):
+        raise Refused(_("The save has no operation id of 1 to 64 characters."))
+    if state and state not in Answer.State.values:
+        raise Refused(_("“%(state)s” is no state of an answer.") % {"state": state[:20]})
+    text, mended = normalise(text)
+    if len(text.encode()) > MAX_ANSWER_BYTES:
+        raise Refused(_("The answer is longer than 100 kB. It stays on this device; please shorten it."), status=413)
+    resolved = _state(text, state)
+    save = _Save(text, resolved, bool(state), base_revision, operation_id, tuple(follows), source, mended)
+    with transaction.atomic():
+        return _store(_locked_answer(persona, question), save)
+
+
+def _state(text: str, wanted: str) -> str:
+    if not text.strip() and wanted in {"", Answer.State.ANSWERED}:
+        return str(Answer.State.OPEN)
+    return wanted or str(Answer.State.ANSWERED)
+
+
+def _locked_answer(persona: Persona, question: Question) -> Answer:
+    rows = Answer.objects.select_for_update().filter(persona=persona, question=question)
+    if (answer := rows.first()) is not None:
+        return answer
+    Answer.objects.get_or_create(persona=persona, question=question, defaults={"owner_id": persona.owner_id})
+    return rows.get()
+
+
+def _store(answer: Answer, save: _Save) -> SaveResult:
+    seen = answer.revisions.filter(operation_id=save.operation).first()
+    if seen and not _is_of(seen, save):
+        # A page that came back from the browser's memory sends its old id with a new text: that is a new operation.
+        save = replace(save, operation=_derived(save), follows=(*save.follows, save.operation))
+        seen = answer.revisions.filter(operation_id=save.operation).first()
+    if seen:
+        return _first_reply(answer, seen, save)
+    if not _fits(answer, save):
+        return _outdated(answer, save)
+    if (save.text, save.state) == (answer.text, answer.state):
+        return SaveResult("unchanged", answer.revision, answer.state, answer.text, mended=save.mended)
+    answer.text, answer.state, answer.source = save.text, save.state, save.source
+    answer.revision += 1
+    answer.save(update_fields=["text", "state", "source", "revision", "updated_at"])
+    _keep(answer, save)
+    return SaveResult("saved", answer.revision, save.state, save.text, mended=save.mended)
+
+
+def _is_of(seen: AnswerRevision, save: _Save) -> bool:
+    digest = seen.digest if seen.thinned else text_digest(seen.text)
+    return seen.state == save.state and digest == text_digest(save.text)
+
+
+def _derived(save: _Save) -> str:
+    return _stem(save.operation) + text_digest(f"{save.state} {save.text}")[:20]
+
+
+def _stem(operation: str) -> str:
+    return f"{operation[:40]}+"
+
+
+def _first_reply(answer: Answer, seen: AnswerRevision, save: _Save) -> SaveResult:
+    if not seen.conflict:
+        return SaveResult("saved", seen.revision, seen.state, save.text, mended=save.mended)
+    stored = _kept(answer, seen.revision)
+    if stored is None:  # thinned since; what is stored now is as good to compare with
+        return _conflict(answer, answer.revision, answer.state, answer.text, save)
+    return _conflict(answer, seen.revision, stored.state, stored.text, save)
+
+
+def _fits(answer: Answer, save: _Save) -> bool:
+    """Whether the text was made from the newest one, or from one of the same client on its way to it."""
+    if save.base == answer.revision:
+        return True
+    if not save.follows:
+        return False
+    newest = answer.revisions.filter(revision=answer.revision, conflict=False).first()
+    return newest is not None and (
+        newest.operation_id in save.follows or newest.operation_id.startswith(tuple(map(_stem, save.follows)))
+    )
+
+
+def _outdated(answer: Answer, save: _Save) -> SaveResult:
+    if not save.is_mark:
+        if save.text == answer.text:
+            return SaveResult("unchanged", answer.revision, answer.state, answer.text, mended=save.mended)
+        if _base_text(answer, save.base) == save.text:  # sent as it was read: there is nothing to keep
+            return SaveResult("unchanged", save.base, save.state, save.text, mended=save.mended)
+    _keep(answer, save, conflict=True)
+    return _conflict(answer, answer.revision, answer.state, answer.text, save)
+
+
+def _conflict(answer: Answer, revision: int, state: str, text: str, save: _Save) -> SaveResult:
+    base = _base_text(answer, save.base)
+    return SaveResult("conflict", revision, state, text, yours=save.text, base=base, mended=save.mended)
+
+
+def _base_text(answer: Answer, revision: int) -> str | None:
+    if revision == 0:
+        return ""
+    kept = _kept(answer, revision)
+    return None if kept is None else kept.text
+
+
+def _kept(answer: Answer, revision: int) -> AnswerRevision | None:
+    found: AnswerRevision | None = answer.revisions.filter(revision=revision, conflict=False, thinned=False).first()
+    return found
+
+
+def _keep(answer: Answer, save: _Save, conflict: bool = False) -> None:
+    AnswerRevision.objects.create(
+        owner_id=answer.owner_id,
+        answer=answer,
+        revision=answer.revision,
+        operation_id=save.operation,
+        text=save.text,
+        state=save.state,
+        source=save.source,
+        conflict=conflict,
+    )

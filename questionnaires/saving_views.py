@@ -1,0 +1,58 @@
+"""Autosave: the one address that a page in the browser saves to while a person types."""
+
+import json
+import uuid
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from questionnaires.saving import MAX_ANSWER_BYTES, Refused, SaveResult, answer_save
+from questionnaires.views import persona_or_404, question_or_404
+
+MAX_SAVE_BYTES = 6 * MAX_ANSWER_BYTES + 6_000  # JSON may write a byte as \u00XX
+
+
+@require_http_methods(["PUT"])
+def answer(request: HttpRequest, persona_id: uuid.UUID, slug: str) -> JsonResponse:
+    """{"text", "revision", "operation", "follows"?, "state"?} -> 200, or 409 with both texts and a merge of them.
+
+    `revision` is the one that the text was made from; `follows` lists operations whose reply the client never got.
+    """
+    persona = persona_or_404(request, persona_id)
+    asked = question_or_404(persona, slug)
+    try:
+        result = answer_save(persona=persona, question=asked, **_save_body(request))
+    except Refused as refused:
+        return JsonResponse({"error": str(refused)}, status=refused.status)
+    return JsonResponse(_reply(result), status=409 if result.outcome == "conflict" else 200)
+
+
+def _reply(result: SaveResult) -> dict[str, Any]:
+    reply = {
+        "outcome": result.outcome,
+        "revision": result.revision,
+        "state": result.state,
+        "sha256": result.sha256,
+        "mended": result.mended,
+    }
+    if result.outcome == "conflict":
+        return reply | {"text": result.text, "yours": result.yours, "merged": result.merged, "parts": result.parts}
+    return reply | ({"text": result.text} if result.mended else {})
+
+
+def _save_body(request: HttpRequest) -> dict[str, Any]:
+    if int(request.headers.get("Content-Length") or 0) > MAX_SAVE_BYTES:
+        raise Refused(_("The answer is longer than 100 kB. It stays on this device; please shorten it."), status=413)
+    try:
+        body = json.loads(request.body)
+        text, revision, operation = body["text"], body["revision"], body["operation"]
+        state, follows = body.get("state", ""), body.get("follows", [])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Refused(_("The save is not JSON with “text”, “revision” and “operation”.")) from None
+    if not (isinstance(text, str) and type(revision) is int and isinstance(operation, str) and isinstance(state, str)):
+        raise Refused(_("In the save, “text” and “operation” are texts and “revision” is a whole number."))
+    if not isinstance(follows, list):
+        raise Refused(_("In the save, “follows” is a list of operation ids."))
+    return {"text": text, "base_revision": revision, "operation_id": operation, "state": state, "follows": follows}
