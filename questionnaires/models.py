@@ -203,5 +203,5 @@ class WeeklyQuestion(Owned):
 
 
 def localised(texts: dict[str, str]) -> str:
-    """The text in the active language, or in English."""
-    return texts.get((get_language() or "en")[:2]) or texts.get("en", "")
+    """The text in the active language, in English, or in the only language there is."""
+    return texts.get((get_language() or "en")[:2]) or texts.get("en") or next(iter(texts.values()), "")

@@ -175,8 +175,11 @@ def questionnaires_get(*, persona: Persona) -> list[QuestionnaireProgress]:
 def questionnaire_choose(*, persona: Persona, slug: str) -> None:
     """The persona is asked the questions of that questionnaire from now on. Refused for one that does not exist."""
     writable(persona)
-    if not questionnaires_of(persona).filter(pk=slug).exists():
+    chosen = questionnaires_of(persona).filter(pk=slug).first()
+    if chosen is None:
         raise Refused(_("There is no such questionnaire. Choose one of the list."), status=404)
+    if not chosen.items.exists():
+        raise Refused(_("This questionnaire has no questions yet. Add some first."))
     persona.questionnaire_id = slug
     persona.current_question = None
     persona.save(update_fields=["questionnaire", "current_question"])

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from questionnaires import data_views, history_views, saving_views, views
+from questionnaires import data_views, history_views, own_views, saving_views, sharing_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -12,6 +12,37 @@ urlpatterns = [
     path("p/<uuid:persona_id>/write/", views.write, name="write"),
     path("p/<uuid:persona_id>/write/new/", views.question_new, name="question_new"),
     path("p/<uuid:persona_id>/questionnaires/", history_views.questionnaires, name="questionnaires"),
+    path("p/<uuid:persona_id>/questions/", own_views.own_questions_page, name="own_questions"),
+    path("p/<uuid:persona_id>/questions/<slug:slug>/", own_views.question_edit, name="question_edit"),
+    path("p/<uuid:persona_id>/questions/<slug:slug>/delete/", own_views.question_delete, name="question_delete"),
+    path("p/<uuid:persona_id>/questionnaires/new/", own_views.questionnaire_new, name="questionnaire_new"),
+    path("p/<uuid:persona_id>/questionnaires/bring/", sharing_views.bring, name="questionnaire_bring"),
+    path(
+        "p/<uuid:persona_id>/questionnaires/bring/<uuid:upload_id>/",
+        sharing_views.bring_confirm,
+        name="questionnaire_bring_confirm",
+    ),
+    path("p/<uuid:persona_id>/questionnaires/<uuid:questionnaire_id>/", own_views.questionnaire, name="questionnaire"),
+    path(
+        "p/<uuid:persona_id>/questionnaires/<uuid:questionnaire_id>/order/",
+        own_views.questionnaire_order,
+        name="questionnaire_order",
+    ),
+    path(
+        "p/<uuid:persona_id>/questionnaires/<uuid:questionnaire_id>/add/",
+        own_views.questionnaire_add,
+        name="questionnaire_add",
+    ),
+    path(
+        "p/<uuid:persona_id>/questionnaires/<uuid:questionnaire_id>/delete/",
+        own_views.questionnaire_delete,
+        name="questionnaire_delete",
+    ),
+    path(
+        "p/<uuid:persona_id>/questionnaires/<slug:slug>/file/<slug:file_format>/",
+        sharing_views.share,
+        name="questionnaire_file",
+    ),
     path("p/<uuid:persona_id>/write/find/", history_views.find, name="find"),
     path("p/<uuid:persona_id>/write/<slug:slug>/", views.question, name="question"),
     path("p/<uuid:persona_id>/write/<slug:slug>/history/", history_views.history, name="history"),

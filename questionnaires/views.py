@@ -91,6 +91,9 @@ def write(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
     """To the question where the person left."""
     persona = persona_or_404(request, persona_id)
     question = services.question_next(persona=persona, progress=services.progress_get(persona=persona))
+    if question is None and persona.questionnaire_id:
+        messages.warning(request, _("The questionnaire that you chose has no questions any more. Choose another."))
+        return redirect("questionnaires", persona.pk)
     if question is None:
         return render(request, "questionnaires/no_questions.html", {"room": "write"}, status=503)
     return redirect("question", persona.pk, question.slug)
