@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from engine.follow_up import needs_context
 from engine.retrieval.bm25 import terms
 from engine.retrieval.documents import Document
 from engine.retrieval.encoder import Array, Encoder, pooled
@@ -20,17 +20,6 @@ from engine.retrieval.space import Space, english, multilingual
 CONTEXT = 0.7
 """Weight of the previous turn's scores when a message cannot stand alone: 8-9 of 10 follow-ups found."""
 KNOWN = 0.5
-FOLLOW_UP_WORDS = 3
-PRONOUN_WORDS = 7
-"""A pronoun in a longer message usually points at something inside it."""
-
-_CONNECTIVE = re.compile(
-    r"(and|but|so|then|that|those|these|а|и|но|тогда|это)\b|(why|how so|почему|зачем)\W*$", re.IGNORECASE
-)
-_PRONOUN = re.compile(
-    r"\b(it|its|they|them|their|he|she|him|his|her|он|она|они|его|её|ее|их|ему|ей|им)\b", re.IGNORECASE
-)
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -112,11 +101,3 @@ def _seen(vectors: Array, index: Index, space: Space) -> tuple[Index, Array]:
     fields = index.fields(space.adapter.queries(vectors))
     shares = np.array([1.0, CONTEXT], dtype=np.float32)[: len(vectors)]
     return index, np.tensordot(fields, shares / shares.sum(), axes=(1, 0))
-
-
-def needs_context(query: str) -> bool:
-    """Whether a message leans on the turn before: it is very short, starts with "and", or is short with a pronoun."""
-    words = len(_WORD.findall(query))
-    if words <= FOLLOW_UP_WORDS or _CONNECTIVE.match(query.strip()):
-        return True
-    return words <= PRONOUN_WORDS and bool(_PRONOUN.search(query))

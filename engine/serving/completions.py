@@ -80,7 +80,8 @@ class Service:
         wanted = requests.flag(body, "logprobs")
         if top is not None and not wanted:
             raise invalid("top_logprobs", "`top_logprobs` is only allowed with `logprobs: true`.")
-        prompt = self.backend.render(requests.messages(body), adapter)
+        dialogue, begun = requests.begun(body)
+        prompt = self.backend.render(dialogue, adapter) + begun
         one = Generation(
             prompt, adapter, options.max_tokens, options.sampling, options.stop, (top or 0) if wanted else None
         )

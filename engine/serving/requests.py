@@ -75,6 +75,16 @@ def messages(body: Body) -> list[Message]:
     return [_message(one, f"messages[{place}]") for place, one in enumerate(given)]
 
 
+def begun(body: Body) -> tuple[list[Message], str]:
+    """The dialogue, and the beginning of the reply: with vLLM's `continue_final_message` the assistant's last words."""
+    dialogue = messages(body)
+    if not flag(body, "continue_final_message"):
+        return dialogue, ""
+    if dialogue[-1]["role"] != "assistant" or len(dialogue) < 2:
+        raise invalid("continue_final_message", "With `continue_final_message` the last message is the assistant's.")
+    return dialogue[:-1], dialogue[-1]["content"]
+
+
 def prompts(body: Body) -> list[str]:
     """The prompt of /v1/completions: a text or a list of texts."""
     given = body.get("prompt")

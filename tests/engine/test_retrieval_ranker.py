@@ -12,7 +12,7 @@ from engine.retrieval import Retriever
 from engine.retrieval.bm25 import BM25, terms
 from engine.retrieval.encoder import Encoder
 from engine.retrieval.multilingual import MultilingualEncoder, is_english, is_latin
-from engine.retrieval.ranker import needs_context
+from engine.follow_up import needs_context
 
 
 @dataclass(frozen=True)
