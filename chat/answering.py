@@ -5,53 +5,52 @@ The chat room and the command `ask` both answer here, so that a figure measured 
 
 from __future__ import annotations
 
-from collections import Counter
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from django.conf import settings
+from asgiref.sync import sync_to_async
 from django.utils.translation import gettext as _
 
 from chat import client
-from chat.errors import ProviderFailed
+from chat.correctness import Fault, fault_of
 from chat.grounding import Grounding, Kind, Told, ground
-from questionnaires.dataset import Messages, Note, Renderer, Turn, renderer
-from questionnaires.models import Persona
-from questionnaires.services import Refused
-from training.connections import endpoint_of, preset_of
-from training.models import PersonaModel
-from training.versions import is_remote
+from chat.models import Conversation
+from chat.speakers import Speaker, bare_speaker
+from chat.window import REPLY_TOKENS, note_fitting
+from questionnaires.dataset import Messages, Renderer, Turn
 
-MAX_TOKENS = 160
+logger = logging.getLogger(__name__)
+
+MAX_TOKENS = REPLY_TOKENS
 TEMPERATURES = (0.0, 0.7)  # greedy; once more, less strictly, if the first try was unfit to show
-BARE_FORMAT = "chat"  # of the base model without a training
-LOOP_WORDS, LOOP_TIMES = 8, 3  # so many words the same, so many times: the model is going in circles
+OTHERWISE = (0.7, 0.9)  # of a reply that was asked for again: greedy would say the same
 
-
-@dataclass(frozen=True)
-class Speaker:
-    """Who answers: the server's name of the model, how it was taught to be asked, and where it is (None: here)."""
-
-    model: str
-    renderer: Renderer
-    name: str
-    elsewhere: client.Elsewhere | None = None
-
-    def prompt(self, text: str, notes: Sequence[Note], turns: Sequence[Turn] = ()) -> str | Messages:
-        return self.renderer.prompt(text, name=self.name, notes=notes, turns=turns)
+Manner = Conversation.Manner
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A message, what the person said before it (for retrieval), and earlier turns (for the prompt)."""
+    """A message, what the person said before it (for retrieval), and earlier turns (for the prompt).
+
+    `attempt` counts the replies that it got already; `begun` is the beginning of the reply where that is there.
+    """
 
     text: str
     context: str | None = None
     turns: tuple[Turn, ...] = ()
+    manner: str = Manner.NATURAL
+    attempt: int = 0
+    begun: str = ""
+
+    @property
+    def temperatures(self) -> tuple[float, ...]:
+        """Of the tries. The rest of a reply has one: what is there already was found fit."""
+        usual = OTHERWISE if self.attempt else TEMPERATURES
+        return usual[:1] if self.begun else usual
 
 
 @dataclass(frozen=True)
@@ -72,70 +71,60 @@ class Reply:
 Event = str | Again | Reply
 
 
-def speaker_get(*, persona: Persona, version: PersonaModel | None) -> Speaker:
-    """The version, or the bare base model with the persona's name. EngineError if its provider cannot be asked."""
-    if version is None:
-        return _bare(persona.name)
-    if is_remote(version):
-        return _remote(version)
-    return Speaker(str(version.pk), renderer(version.format), version.spoken_name)
-
-
-def _remote(version: PersonaModel) -> Speaker:
-    """The key is unsealed here, for one reply."""
-    connection = version.connection
-    if connection is None:
-        raise ProviderFailed(_("The connection that serves this version was deleted. Choose another version."))
-    model = version.deployment or version.remote_model
-    if not model or (preset_of(connection).deployment and not version.deployment):
-        raise ProviderFailed(
-            _("“%(name)s” has to deploy this model first. Then enter the deployment's name on the version's page.")
-            % {"name": connection.name}
-        )
-    try:
-        elsewhere = client.Elsewhere(endpoint_of(connection), connection.name)
-    except Refused as refused:
-        raise ProviderFailed(str(refused)) from refused
-    return Speaker(model, renderer(version.format), version.spoken_name, elsewhere)
-
-
-def _bare(name: str) -> Speaker:
-    return Speaker(_bare_name(settings.BASE_MODEL), renderer(BARE_FORMAT), name)
-
-
-def _bare_name(base_model: str) -> str:
-    """As the engine lists it: a folder goes by its last part."""
-    folder = Path(base_model).expanduser()
-    return folder.resolve().name if folder.is_dir() else base_model
-
-
 async def answer(*, speaker: Speaker, told: Sequence[Told], asked: Asked) -> AsyncGenerator[Event, None]:
     """The reply in pieces of shown text, then a `Reply`. Raises EngineError."""
     clock = _Clock()
-    grounding = await ground(text=asked.text, context=asked.context, told=told)
+    is_free = asked.manner == Manner.FREE
+    grounding = await ground(text=asked.text, context=asked.context, told=told, is_free=is_free)
     if grounding.kind is Kind.UNKNOWN:
         yield Reply("", grounding, clock.figures(grounding))
-        return
-    if grounding.kind is Kind.SMALL_TALK and speaker.elsewhere is None:
-        speaker = _bare(speaker.name)  # tuned on answers about oneself, a small model has no word for "thank you"
-    prompt = speaker.prompt(asked.text, grounding.notes, asked.turns)
-    for temperature in TEMPERATURES:
+    elif grounding.kind is Kind.NOTE and asked.manner == Manner.STRICT:
+        yield grounding.notes[0].answer
+        yield Reply(grounding.notes[0].answer, grounding, clock.figures(grounding) | {"quoted": True})
+    else:
+        if grounding.kind is Kind.SMALL_TALK and speaker.elsewhere is None:
+            speaker = bare_speaker(
+                speaker.name
+            )  # tuned on answers about oneself, a small model has no word for "thank you"
+        async with aclosing(_spoken(speaker, asked, grounding, clock)) as events:
+            async for event in events:
+                yield event
+
+
+async def _spoken(speaker: Speaker, asked: Asked, grounding: Grounding, clock: _Clock) -> AsyncGenerator[Event, None]:
+    """What the model says, tried again where that is unfit to show."""
+    notes = grounding.notes
+    if speaker.elsewhere is None:
+        notes = tuple([await sync_to_async(note_fitting)(note, asked.text, speaker.version) for note in notes])
+    prompt = speaker.prompt(asked.text, notes, asked.turns)
+    if asked.begun:
+        prompt = speaker.renderer.begun(prompt, asked.begun)
+    for temperature in asked.temperatures:
         clock.tries += 1
-        draft = _Draft(speaker.renderer)
-        async with aclosing(_decode(speaker, prompt, temperature, clock)) as pieces:
+        draft = _Draft(speaker.renderer, asked.begun)
+        async with aclosing(_decode(speaker, prompt, temperature, clock, bool(asked.begun))) as pieces:
             async for piece in pieces:
                 if grown := draft.grow(piece):
                     yield grown
-        if not is_unfit(draft.text):
+        fault = _fault(draft.text, asked, grounding, clock.finish)
+        if fault is None:
             yield Reply(draft.text, grounding, clock.figures(grounding))
+            return
+        logger.info("a reply of model %s was unfit: %s, try %d", speaker.model, fault, clock.tries)
+        if asked.begun:  # what was there before stays
+            yield Reply(asked.begun, grounding, clock.figures(grounding) | {"finish": "stop"})
             return
         yield Again()
     sentence = _("The model found no words of its own for this. Ask in other words, or train on more answers.")
     yield Reply("", grounding, clock.figures(grounding), error=sentence)
 
 
+def _fault(text: str, asked: Asked, grounding: Grounding, finish: str) -> Fault | None:
+    return fault_of(text, question=asked.text, said=[note.answer for note in grounding.notes], finish=finish)
+
+
 async def _decode(
-    speaker: Speaker, prompt: str | Messages, temperature: float, clock: _Clock
+    speaker: Speaker, prompt: str | Messages, temperature: float, clock: _Clock, is_begun: bool
 ) -> AsyncGenerator[str, None]:
     stream = client.stream_reply(
         model=speaker.model,
@@ -144,6 +133,7 @@ async def _decode(
         temperature=temperature,
         max_tokens=MAX_TOKENS,
         elsewhere=speaker.elsewhere,
+        is_begun=is_begun,
     )
     async with aclosing(stream) as pieces:
         async for piece in pieces:
@@ -157,20 +147,26 @@ async def _decode(
 class _Draft:
     """A raw reply as it grows, and its words: cleaned, so that no marker is shown."""
 
-    def __init__(self, renderer: Renderer) -> None:
-        self.text = ""
-        self._raw = self._shown = ""
+    def __init__(self, renderer: Renderer, begun: str = "") -> None:
+        self.text = self._begun = begun
+        self._raw = ""
+        self._shown = begun
         self._renderer = renderer
 
     def grow(self, piece: str) -> str:
         """What can be shown after the words before."""
         self._raw += piece
-        self.text = self._renderer.clean(self._raw)
+        self.text = self._begun + self._gap() + self._renderer.clean(self._raw)
         if not self.text.startswith(self._shown):
             return ""
         grown = self.text[len(self._shown) :]
         self._shown = self.text
         return grown
+
+    def _gap(self) -> str:
+        """Cleaning takes the white space away with which the rest of a reply begins."""
+        space = self._raw[: len(self._raw) - len(self._raw.lstrip())]
+        return space if self._begun and self._raw.strip() else ""
 
 
 class _Clock:
@@ -188,6 +184,10 @@ class _Clock:
     def finished(self, finish: client.Finish) -> None:
         self._finish = finish
 
+    @property
+    def finish(self) -> str:
+        return self._finish.reason if self._finish else ""
+
     def figures(self, grounding: Grounding) -> dict[str, Any]:
         now = perf_counter()
         figures: dict[str, Any] = {"seconds": round(now - self._begun, 3), "tries": self.tries}
@@ -199,10 +199,3 @@ class _Clock:
             figures["first_ms"] = round(1000 * (self._first - self._begun))
             figures["tokens_per_second"] = round(self._finish.tokens / decoding, 1)
         return figures
-
-
-def is_unfit(text: str) -> bool:
-    """Empty, or the same eight words three times."""
-    words = text.casefold().split()
-    runs = Counter(tuple(words[start : start + LOOP_WORDS]) for start in range(len(words) - LOOP_WORDS + 1))
-    return not text.strip() or max(runs.values(), default=0) >= LOOP_TIMES

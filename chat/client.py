@@ -96,10 +96,12 @@ async def stream_reply(
     temperature: float,
     max_tokens: int,
     elsewhere: Elsewhere | None = None,
+    is_begun: bool = False,
 ) -> AsyncGenerator[str | Finish, None]:
     """The reply in pieces, then a `Finish`. Messages go to /v1/chat/completions, a string to /v1/completions.
 
-    `elsewhere` serves the model; None: the local server does. Closing the iterator closes the connection, at which the
+    `elsewhere` serves the model; None: the local server does. `is_begun`: the last message is the beginning of the
+    reply, which the local server goes on from, as vLLM does. Closing the iterator closes the connection, at which the
     server stops generating. Raises EngineError.
     """
     wanted: dict[str, Any] = {
@@ -110,13 +112,14 @@ async def stream_reply(
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+    begun = {"continue_final_message": True, "add_generation_prompt": False} if is_begun else None
     with _sentences(elsewhere):
         async with _client(elsewhere) as client:
             if isinstance(prompt, str):
                 stream = await client.completions.create(prompt=prompt, **wanted)
             else:
                 messages = cast("list[ChatCompletionMessageParam]", prompt)
-                stream = await client.chat.completions.create(messages=messages, **wanted)
+                stream = await client.chat.completions.create(messages=messages, extra_body=begun, **wanted)
             async with stream:
                 async for piece in _pieces(stream, elsewhere):
                     yield piece

@@ -40,6 +40,7 @@ class Kind(StrEnum):
     NOTE = "note"  # the reply rests on an answer
     SMALL_TALK = "small talk"  # nothing of the person is asked for
     UNKNOWN = "unknown"  # the person never told it
+    FREE = "free"  # the person never told it, and the model may speak nevertheless
 
 
 @dataclass(frozen=True)
@@ -100,14 +101,20 @@ def _shortened(text: str) -> str:
     return text if len(text) <= NOTE_CHARACTERS else text[:NOTE_CHARACTERS].rpartition(" ")[0] or text[:NOTE_CHARACTERS]
 
 
-async def ground(*, text: str, context: str | None, told: Sequence[Told]) -> Grounding:
-    """What the reply to `text` rests on; `context` is what the person said before. Raises EngineError."""
+async def ground(*, text: str, context: str | None, told: Sequence[Told], is_free: bool = False) -> Grounding:
+    """What the reply to `text` rests on; `context` is what the person said before. Raises EngineError.
+
+    `is_free`: what was never told is spoken of, too, without a note.
+    """
     if is_small_talk(text):
         return Grounding(Kind.SMALL_TALK)
     if is_greeting(text):
         introduced = await _ground(text=_introduction(text), context=None, told=told)
         return introduced if introduced.kind is Kind.NOTE else Grounding(Kind.SMALL_TALK)
-    return await _ground(text=text, context=context, told=told)
+    found = await _ground(text=text, context=context, told=told)
+    if found.kind is Kind.UNKNOWN and is_free:
+        return Grounding(Kind.FREE, probability=found.probability)
+    return found
 
 
 async def _ground(*, text: str, context: str | None, told: Sequence[Told]) -> Grounding:

@@ -1,20 +1,37 @@
 """Conversations with a version of a persona."""
 
+from typing import Any
+
 from django.db import models
 from django.utils import timezone
 
-from questionnaires.models import Persona
+from questionnaires.models import Answer, Persona
 from questionnaires.owned import Owned
 from training.models import PersonaModel
 
 
 class Conversation(Owned):
-    """A dialogue. Messages before the last line (a message with `starts_afresh`) are no context any more."""
+    """A dialogue. Messages before the last line (a message with `starts_afresh`) are no context any more.
+
+    Messages are a tree: an edited message and a reply asked for again stand beside the earlier one. The branch that is
+    shown, and that is the context of what comes next, leads from the root to `head`.
+    """
+
+    class Manner(models.TextChoices):
+        STRICT = "strict"  # the person's own words, quoted, or "never told"
+        NATURAL = "natural"  # the model speaks, of what the person told
+        FREE = "free"  # the model may speak of anything
 
     persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="conversations")
     version = models.ForeignKey(PersonaModel, null=True, on_delete=models.SET_NULL, related_name="+")  # none: bare
     line_next = models.BooleanField(default=False)  # the person asked for a line before their next message
     active_at = models.DateTimeField(default=timezone.now)  # of the last message
+    head = models.ForeignKey("Message", null=True, on_delete=models.SET_NULL, related_name="+")  # none: no message
+    title = models.CharField(max_length=120, blank=True)  # empty: the first words said in it
+    manner = models.CharField(max_length=8, choices=Manner, default=Manner.NATURAL)
+    is_temporary = models.BooleanField(default=False)  # kept until it is closed or silent for half an hour
+    closed_at = models.DateTimeField(null=True)  # a temporary one whose page was left
+    deleted_at = models.DateTimeField(null=True)  # for some minutes it can be brought back
 
     class Meta:
         ordering = ["-active_at"]
@@ -40,9 +57,12 @@ class Message(Owned):
         FAILED = "failed"
 
     RUNNING = [State.PENDING, State.STREAMING]
+    place: Any = None  # among what was said at the same point: a chat.branches.Place where that was looked up
 
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
-    number = models.PositiveIntegerField()
+    number = models.PositiveIntegerField()  # in the order of their making, over all branches
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")  # said before it
+    attempt = models.PositiveSmallIntegerField(default=0)  # of a reply: how often its message was answered before
     role = models.CharField(max_length=8, choices=Role)
     state = models.CharField(max_length=10, choices=State, default=State.DONE)
     text = models.TextField(blank=True)
@@ -77,5 +97,56 @@ class Message(Owned):
     @property
     def asked_text(self) -> str:
         """Of a reply: the message that it answers."""
-        rows = Message.objects.filter(conversation=self.conversation_id, number=self.number - 1)
-        return rows.values_list("text", flat=True).first() or ""
+        return self.parent.text if self.parent else ""
+
+
+class Correction(Owned):
+    """What the person would really say instead of a reply, or a reply that they keep as theirs; an answer since."""
+
+    class Kind(models.TextChoices):
+        CORRECTED = "correction"
+        APPROVED = "approved"  # the reply's own words; the answer's `source` says so
+
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="corrections")
+    reply = models.OneToOneField(Message, null=True, on_delete=models.SET_NULL, related_name="correction")
+    answer = models.ForeignKey(Answer, null=True, on_delete=models.SET_NULL, related_name="+")
+    version = models.ForeignKey(PersonaModel, null=True, on_delete=models.SET_NULL, related_name="+")  # that spoke
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.CORRECTED)
+    place = models.CharField(max_length=8, default="own")  # own (a question of its own), replace, add
+    source = models.CharField(max_length=20, default="web")  # where it was made: web, telegram
+    asked = models.TextField()
+    replied = models.TextField(blank=True)
+    text = models.TextField()
+    before = models.TextField(blank=True)  # the answer's text without it
+    revision = models.PositiveIntegerField(default=0)  # of the answer, that this correction made
+    made_question = models.BooleanField(default=False)  # the question was made for it
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.asked[:40]}"
+
+
+class BlindPair(Owned):
+    """The same question answered by two versions; the person says which one is them, without knowing whose is whose."""
+
+    class Pick(models.TextChoices):
+        OLD = "old"
+        NEW = "new"
+        NEITHER = "neither"  # cannot tell, or none of them
+
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="blind_pairs")
+    old = models.ForeignKey(PersonaModel, on_delete=models.CASCADE, related_name="+")
+    new = models.ForeignKey(PersonaModel, on_delete=models.CASCADE, related_name="+")
+    question = models.TextField()
+    old_text = models.TextField()
+    new_text = models.TextField()
+    new_first = models.BooleanField()  # drawn by lot
+    pick = models.CharField(max_length=8, choices=Pick, blank=True)  # empty: not yet
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.old_id} {self.new_id}: {self.question[:40]}"

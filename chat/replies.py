@@ -1,7 +1,7 @@
 """A reply on its way: one process writes it to its end, and any number of pages look on.
 
-The writing is a task of its own, so a page that is closed or loaded again neither cuts nor doubles it. The page that
-won the claim hears each token; others read what is stored about every second.
+The writing is a task of its own, so a page that is closed or loaded again neither cuts nor doubles it. Pages of the
+process that writes it hear each token; others read what is stored about every second.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextvars
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -19,47 +19,24 @@ from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 from django.utils import translation
 
-from chat import services
-from chat.answering import Again, Asked, Reply, Speaker, answer, speaker_get
+from chat import lifecycle
+from chat.answering import Again, Asked, Reply, answer
+from chat.dialogue import dialogue_get
 from chat.errors import EngineError, EngineStarting
 from chat.grounding import Kind, Told, answered_slugs, bank_get, offer_find, told_get
 from chat.models import Message
+from chat.running import Heard, Progress, progress_of, registered
+from chat.speakers import Speaker, speaker_get
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.3  # between two looks at the stop flag
-STORE_EVERY = 3  # looks between two writes of what came so far
-POLL_SECONDS = 0.5  # of a page that looks on
+POLL_SECONDS = 0.5  # of a page that looks on from another process
 OFFER_SECONDS = 3  # the first one ever has the engine read the whole bank, and is not worth the wait
-PATIENCE = 7  # looks without a word, after which the page says that it waits
 WARM_UP_SECONDS = 45  # that a message waits for a model server that is still starting
 
 State = Message.State
-Heard = tuple[str, dict[str, Any]]  # an event for the page: its name and its data
 
 _tasks: set[asyncio.Task[None]] = set()  # the loop itself holds its tasks weakly
-
-
-@dataclass
-class Progress:
-    """What came so far, and who listens."""
-
-    text: str = ""
-    heard: asyncio.Queue[Heard] = field(default_factory=asyncio.Queue)
-
-    def add(self, piece: str) -> None:
-        self.text += piece
-        self.heard.put_nowait(("text", {"text": piece}))
-
-    def restart(self) -> None:
-        self.text = ""
-        self.heard.put_nowait(("again", {}))
-
-    def wait(self) -> None:
-        self.heard.put_nowait(("waiting", {}))
-
-    def end(self) -> None:
-        self.heard.put_nowait(("end", {}))
 
 
 @dataclass(frozen=True)
@@ -77,19 +54,20 @@ async def reply_stream(*, reply: Message) -> AsyncIterator[Heard]:
 
     The first page that comes sets the writing going. Ends when the reply has its final state in the database.
     """
-    if await sync_to_async(services.reply_claim)(reply=reply):
-        heard = reply_begin(reply).heard
-        while (event := await heard.get())[0] != "end":
-            yield event
-        return
-    async for event in _look_on(reply.pk):
+    if await sync_to_async(lifecycle.reply_claim)(reply=reply):
+        heard = reply_begin(reply).listen()
+    elif progress := progress_of(reply.pk):
+        heard = progress.listen()
+    else:
+        heard = _look_on(reply.pk)
+    async for event in heard:
         yield event
 
 
 async def reply_write(*, reply: Message) -> None:
     """Answers and returns when the reply is whole: for pages without JavaScript. Nothing if somebody else does."""
-    if await sync_to_async(services.reply_claim)(reply=reply):
-        await _write(reply, Progress())
+    if await sync_to_async(lifecycle.reply_claim)(reply=reply):
+        await _write(reply, Progress(reply.pk, reply.text))
 
 
 def reply_begin(reply: Message) -> Progress:
@@ -97,7 +75,7 @@ def reply_begin(reply: Message) -> Progress:
 
     In a context of its own, because the request's one, with its database thread, ends with the request.
     """
-    progress = Progress()
+    progress = Progress(reply.pk, reply.text)
     language = translation.get_language()
 
     async def write() -> None:
@@ -130,7 +108,7 @@ async def _look_on(reply_id: UUID) -> AsyncIterator[Heard]:
 
 def _stored(reply_id: UUID) -> tuple[str, str]:
     row = Message.objects.filter(pk=reply_id).select_related("conversation").first()
-    if row and row.state == State.STREAMING and services.replies_repair(conversation=row.conversation):
+    if row and row.state == State.STREAMING and lifecycle.replies_repair(conversation=row.conversation):
         row.refresh_from_db()
     return (row.text, row.state) if row else ("", State.CUT)
 
@@ -139,39 +117,25 @@ async def _write(reply: Message, progress: Progress) -> None:
     """To the end of a claimed reply, which gets its final state whatever happens."""
     await sync_to_async(close_old_connections)()  # no request does it for this thread
     fields: dict[str, Any] = {"state": State.CUT}
-    watch = asyncio.create_task(_watch(reply.pk, progress))
-    work = asyncio.create_task(_work(reply, progress))
-    try:
-        await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            fields = work.result()
-        else:
-            watch.result()  # raises what went wrong in it
-            work.cancel()
-            await asyncio.wait({work})
-            fields = {"state": State.STOPPED}
-    finally:
-        work.cancel()
-        watch.cancel()
+    with registered(progress):
+        stop = asyncio.create_task(progress.stopped.wait())
+        work = asyncio.create_task(_work(reply, progress))
         try:
-            fields = {"text": progress.text} | fields
-            await sync_to_async(services.reply_finish)(reply_id=reply.pk, fields=fields)
+            await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                fields = work.result()
+            else:
+                work.cancel()
+                await asyncio.wait({work})
+                fields = {"state": State.STOPPED}
         finally:
-            progress.end()
-
-
-async def _watch(reply_id: UUID, progress: Progress) -> None:
-    """Returns when the reply shall stop; stores what came on the way."""
-    looks, goes_on = 0, True
-    while goes_on:
-        await asyncio.sleep(LOOK_SECONDS)
-        looks += 1
-        if looks == PATIENCE and not progress.text:
-            progress.wait()
-        if looks % STORE_EVERY:
-            goes_on = await sync_to_async(services.reply_goes_on)(reply_id=reply_id)
-        else:
-            goes_on = await sync_to_async(services.reply_beat)(reply_id=reply_id, text=progress.text)
+            work.cancel()
+            stop.cancel()
+            try:
+                fields = {"text": progress.text} | fields
+                await sync_to_async(lifecycle.reply_finish)(reply_id=reply.pk, fields=fields)
+            finally:
+                progress.end()
 
 
 async def _work(reply: Message, progress: Progress) -> dict[str, Any]:
@@ -185,14 +149,15 @@ async def _work(reply: Message, progress: Progress) -> dict[str, Any]:
 
 
 def _task(reply_id: UUID) -> Task:
-    reply = Message.objects.select_related("conversation__persona", "version__connection").get(pk=reply_id)
+    reply = Message.objects.select_related("conversation__persona", "version__connection", "parent").get(pk=reply_id)
     persona = reply.conversation.persona
-    dialogue = services.dialogue_get(reply=reply)
+    dialogue = dialogue_get(reply=reply)
+    how = {"manner": reply.conversation.manner, "attempt": reply.attempt, "begun": reply.text}
     return Task(
         reply_id=reply_id,
         speaker=speaker_get(persona=persona, version=reply.version),
         told=told_get(persona=persona),
-        asked=Asked(dialogue.text, dialogue.context, dialogue.turns),
+        asked=Asked(dialogue.text, dialogue.context, dialogue.turns, **how),
     )
 
 
@@ -203,7 +168,7 @@ async def _when_warm(task: Task, progress: Progress) -> Reply:
         try:
             return await _answer(task, progress)
         except EngineStarting:
-            if progress.text or asyncio.get_running_loop().time() >= give_up:
+            if progress.text != task.asked.begun or asyncio.get_running_loop().time() >= give_up:
                 raise
         progress.wait()
         await asyncio.sleep(1)

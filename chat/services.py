@@ -1,46 +1,31 @@
 """What can be done with conversations. Keyword-only; each takes rows that belong to the caller."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from chat.lifecycle import make_way
 from chat.models import Conversation, Message
-from questionnaires.dataset import Turn, normalise
+from questionnaires.dataset import normalise
 from questionnaires.models import Persona
 from questionnaires.services import Refused
 from training.models import PersonaModel
 
 MAX_CHARACTERS = 4000
-STALE_AFTER = timedelta(seconds=20)  # a reply is written to every second; older: its process died
-EARLIER = 50  # conversations in the list
 BARE = "bare"  # the name of the base model without a training, in forms
-
-CHARACTERS_A_TOKEN = 3.5  # English in the bundled model's vocabulary
-TURN_TOKENS = 900  # of its window of 2048: the note, the question and the reply need the rest
-TURNS_IN_PROMPT = 0  # trained on single turns, it does worse with earlier ones in its prompt; docs/chat.md has figures
 
 State = Message.State
 
 
 def conversation_find(*, persona: Persona, conversation_id: UUID | None = None) -> Conversation | None:
-    """The persona's conversation of that id; without an id the one that was active last."""
-    rows = Conversation.objects.filter(persona=persona, owner=persona.owner_id)
-    return (rows.filter(pk=conversation_id) if conversation_id else rows).first()
-
-
-def conversations_earlier(*, persona: Persona, current: UUID) -> list[dict[str, Any]]:
-    """The other conversations, last active first: id, when, and the first words of each."""
-    said = Message.objects.filter(conversation=OuterRef("pk"), role=Message.Role.PERSON).order_by("number")
-    rows = Conversation.objects.filter(persona=persona).exclude(pk=current)
-    words = rows.annotate(words=Subquery(said.values("text")[:1]))[:EARLIER]
-    return list(words.values("id", "active_at", "words"))
+    """The persona's conversation of that id; without an id the one that was active last, no temporary one."""
+    rows = Conversation.objects.filter(persona=persona, owner=persona.owner_id, deleted_at=None)
+    return (rows.filter(pk=conversation_id) if conversation_id else rows.filter(is_temporary=False)).first()
 
 
 def version_current(*, persona: Persona) -> PersonaModel | None:
@@ -77,29 +62,43 @@ def version_choose(*, persona: Persona, name: str) -> PersonaModel | None:
 
 
 def message_post(
-    *, persona: Persona, conversation_id: UUID, text: str, operation_id: str, version: PersonaModel | None = None
+    *,
+    persona: Persona,
+    conversation_id: UUID,
+    text: str,
+    operation_id: str,
+    version: PersonaModel | None = None,
+    manner: str = "",
+    is_temporary: bool = False,
+    instead_of: Message | None = None,
 ) -> Message:
     """Stores what the person said and a pending reply, and returns the reply; a repeated operation its first one.
 
-    The page chooses the conversation's id, and its first message makes the row. Refused with a sentence: an empty or
-    long text, a reply still under way (409), a conversation of somebody else (404).
+    The page chooses the conversation's id, and its first message makes the row, which alone can make it temporary.
+    `instead_of` is an earlier message of the person that this one stands beside, on a branch of its own. Refused with
+    a sentence: an empty or long text, a reply still under way (409), a conversation of somebody else (404).
     """
     text = normalise(text)[0].strip()
     if not operation_id or len(operation_id) > 64:
         raise Refused(_("The message has no operation id of 1 to 64 characters."))
+    if manner and manner not in Conversation.Manner.values:
+        raise Refused(_("There is no manner “%(name)s”. Choose strict, natural or free.") % {"name": manner[:20]})
     with transaction.atomic():
-        conversation = _locked(persona, conversation_id)
+        conversation = _locked(persona, conversation_id, is_temporary)
         if seen := conversation.messages.filter(role=Message.Role.PERSON, operation_id=operation_id).first():
-            return conversation.messages.get(number=seen.number + 1)
+            first: Message = seen.children.earliest("number")
+            return first
         _check(text)
-        _make_way(conversation)
-        return _post(conversation, text, operation_id, version)
+        make_way(conversation)
+        conversation.manner = manner or conversation.manner
+        return _post(conversation, text, operation_id, version, instead_of)
 
 
-def _locked(persona: Persona, conversation_id: UUID) -> Conversation:
-    Conversation.objects.get_or_create(pk=conversation_id, defaults={"owner_id": persona.owner_id, "persona": persona})
+def _locked(persona: Persona, conversation_id: UUID, is_temporary: bool) -> Conversation:
+    fresh = {"owner_id": persona.owner_id, "persona": persona, "is_temporary": is_temporary}
+    Conversation.objects.get_or_create(pk=conversation_id, defaults=fresh)
     row: Conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
-    if row.persona_id != persona.pk:
+    if row.persona_id != persona.pk or row.deleted_at:
         raise Refused(_("There is no such conversation."), status=404)
     return row
 
@@ -111,32 +110,33 @@ def _check(text: str) -> None:
         raise Refused(_("The message is longer than 4000 characters. Please shorten it."), status=413)
 
 
-def _make_way(conversation: Conversation) -> None:
-    """A reply that nobody works on ends here; one under way has to end first."""
-    replies_repair(conversation=conversation)
-    rows = conversation.messages.filter(role=Message.Role.PERSONA)
-    rows.filter(state=State.PENDING).update(state=State.CUT)
-    if rows.filter(state=State.STREAMING).exists():
-        raise Refused(_("The reply before is not finished. Wait for its end, or stop it."), status=409)
-
-
-def _post(conversation: Conversation, text: str, operation_id: str, version: PersonaModel | None) -> Message:
-    last = conversation.messages.order_by("-number").first()
-    number = last.number + 1 if last else 1
+def _post(
+    conversation: Conversation,
+    text: str,
+    operation_id: str,
+    version: PersonaModel | None,
+    instead_of: Message | None,
+) -> Message:
+    number = (conversation.messages.aggregate(Max("number"))["number__max"] or 0) + 1
+    head = conversation.head or conversation.messages.order_by("number").last()
     owner = {"owner_id": conversation.owner_id, "conversation": conversation}
-    Message.objects.create(
+    is_afresh = number > 1 and (conversation.line_next or _is_silent(conversation))
+    said = Message.objects.create(
         **owner,
         number=number,
+        parent=instead_of.parent if instead_of else head,
         role=Message.Role.PERSON,
         text=text,
         operation_id=operation_id,
-        starts_afresh=last is not None and (conversation.line_next or _is_silent(conversation)),
+        starts_afresh=instead_of.starts_afresh if instead_of else is_afresh,
     )
-    conversation.version, conversation.line_next, conversation.active_at = version, False, timezone.now()
-    conversation.save(update_fields=["version", "line_next", "active_at"])
-    return Message.objects.create(
-        **owner, number=number + 1, role=Message.Role.PERSONA, state=State.PENDING, version=version
+    reply: Message = Message.objects.create(
+        **owner, number=number + 1, parent=said, role=Message.Role.PERSONA, state=State.PENDING, version=version
     )
+    conversation.version, conversation.active_at, conversation.head = version, timezone.now(), reply
+    conversation.line_next = conversation.line_next and instead_of is not None
+    conversation.save(update_fields=["version", "manner", "line_next", "active_at", "head"])
+    return reply
 
 
 def _is_silent(conversation: Conversation) -> bool:
@@ -146,82 +146,3 @@ def _is_silent(conversation: Conversation) -> bool:
 def line_draw(*, conversation: Conversation) -> None:
     """The next message starts afresh."""
     Conversation.objects.filter(pk=conversation.pk).update(line_next=True)
-
-
-def conversation_delete(*, conversation: Conversation) -> None:
-    conversation.delete()
-
-
-def reply_claim(*, reply: Message) -> bool:
-    """Whether the caller is the one who answers: of several, one conditional UPDATE finds the pending row."""
-    rows = Message.objects.filter(pk=reply.pk, state=State.PENDING)
-    return rows.update(state=State.STREAMING, heartbeat_at=timezone.now()) == 1
-
-
-def reply_beat(*, reply_id: UUID, text: str) -> bool:
-    """Stores what came so far and that its process lives; whether the reply should go on."""
-    rows = Message.objects.filter(pk=reply_id, state=State.STREAMING)
-    alive = rows.update(text=text, heartbeat_at=timezone.now()) == 1
-    return alive and not rows.filter(stop_requested=True).exists()
-
-
-def reply_goes_on(*, reply_id: UUID) -> bool:
-    """False once the person pressed stop, or the row is gone."""
-    return Message.objects.filter(pk=reply_id, state=State.STREAMING, stop_requested=False).exists()
-
-
-def reply_finish(*, reply_id: UUID, fields: dict[str, Any]) -> None:
-    """The end of a claimed reply: `fields` are its state and whatever else is known of it."""
-    Message.objects.filter(pk=reply_id, state=State.STREAMING).update(**fields)
-    Conversation.objects.filter(messages=reply_id).update(active_at=timezone.now())
-
-
-def reply_stop(*, reply: Message) -> None:
-    """Asks the process that writes it to stop; a reply that nobody works on stops at once."""
-    Message.objects.filter(pk=reply.pk, state=State.PENDING).update(state=State.STOPPED)
-    Message.objects.filter(pk=reply.pk, state=State.STREAMING).update(stop_requested=True)
-
-
-def replies_repair(*, conversation: Conversation, now: datetime | None = None) -> int:
-    """Replies whose process died without a word are cut: what came is kept. Returns how many."""
-    dead = Q(heartbeat_at=None) | Q(heartbeat_at__lt=(now or timezone.now()) - STALE_AFTER)
-    return conversation.messages.filter(dead, state=State.STREAMING).update(
-        state=State.CUT, error=_("The reply broke off: the program that wrote it was stopped.")
-    )
-
-
-@dataclass(frozen=True)
-class Dialogue:
-    """What a reply is an answer to: the message, the one before it, and earlier turns that fit the prompt."""
-
-    text: str
-    context: str | None
-    turns: tuple[Turn, ...]
-
-
-def dialogue_get(*, reply: Message) -> Dialogue:
-    """The message before `reply` with its context: nothing from before the last line."""
-    earlier = list(reply.conversation.messages.filter(number__lt=reply.number).order_by("-number")[:80])
-    asked, *before = earlier
-    if asked.starts_afresh:
-        return Dialogue(asked.text, None, ())
-    for place, message in enumerate(before):
-        if message.starts_afresh:
-            before = before[: place + 1]
-            break
-    said = next((message.text for message in before if message.role == Message.Role.PERSON), None)
-    return Dialogue(asked.text, said, turns_fitting(before)[-TURNS_IN_PROMPT:] if TURNS_IN_PROMPT else ())
-
-
-def turns_fitting(before: list[Message], tokens: int = TURN_TOKENS) -> tuple[Turn, ...]:
-    """Whole turns, oldest first, of messages given newest first: as many of the newest as fit into `tokens`."""
-    turns: list[Turn] = []
-    room = tokens * CHARACTERS_A_TOKEN
-    for reply, asked in zip(before[::2], before[1::2], strict=False):
-        if reply.state not in {State.DONE, State.STOPPED} or not reply.text:
-            continue
-        room -= len(asked.text) + len(reply.text)
-        if room < 0:
-            break
-        turns.insert(0, Turn(asked.text, reply.text))
-    return tuple(turns)

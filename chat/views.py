@@ -15,7 +15,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from chat import replies, services, sse
+from chat import lifecycle, replies, running, services, sse
+from chat.branches import path_get
+from chat.conversations import conversation_delete, conversations_earlier
 from chat.errors import EngineError
 from chat.grounding import ground, told_get
 from chat.models import Conversation, Message
@@ -32,7 +34,7 @@ def persona_or_404(request: HttpRequest, persona_id: uuid.UUID) -> Persona:
 
 
 def conversation_or_404(request: HttpRequest, persona_id: uuid.UUID, conversation_id: uuid.UUID) -> Conversation:
-    rows = Conversation.objects.for_owner(request.user).select_related("persona", "version")
+    rows = Conversation.objects.for_owner(request.user).filter(deleted_at=None).select_related("persona", "version")
     found: Conversation = get_object_or_404(rows, pk=conversation_id, persona_id=persona_id)
     return found
 
@@ -41,7 +43,11 @@ def reply_or_404(
     request: HttpRequest, persona_id: uuid.UUID, conversation_id: uuid.UUID, message_id: uuid.UUID
 ) -> Message:
     rows = Message.objects.for_owner(request.user).select_related("conversation__persona", "version")
-    place = {"conversation_id": conversation_id, "conversation__persona_id": persona_id}
+    place = {
+        "conversation_id": conversation_id,
+        "conversation__persona_id": persona_id,
+        "conversation__deleted_at": None,
+    }
     reply: Message = get_object_or_404(rows, pk=message_id, role=Message.Role.PERSONA, **place)
     return reply
 
@@ -73,7 +79,7 @@ def _room(
 ) -> HttpResponse:
     """The page. A new conversation gets its id here and its row with the first message."""
     if found:
-        services.replies_repair(conversation=found)
+        lifecycle.replies_repair(conversation=found)
     versions = services.versions_offered(persona=persona)
     version = services.version_suggested(persona=persona, conversation=found)
     key = found.pk if found else conversation_id or uuid.uuid4()
@@ -82,9 +88,9 @@ def _room(
         "persona": persona,
         "conversation": found,
         "conversation_id": key,
-        "talk": found.messages.select_related("version") if found else [],
+        "talk": path_get(conversation=found) if found else [],
         "line_next": bool(found and found.line_next),
-        "earlier": services.conversations_earlier(persona=persona, current=key),
+        "earlier": conversations_earlier(persona=persona, current=key),
         "versions": versions,
         "chosen": chosen or (str(version.pk) if version else services.BARE),
         "bare": services.BARE,
@@ -158,7 +164,7 @@ def _refused(request: HttpRequest, persona: Persona, conversation_id: uuid.UUID,
 
 def _posted(persona: Persona, reply: Message) -> dict[str, Any]:
     place = (persona.pk, reply.conversation_id, reply.pk)
-    asked = reply.conversation.messages.get(number=reply.number - 1)
+    asked = reply.parent
     return {
         "reply": str(reply.pk),
         "stream": reverse("chat_stream", args=place),
@@ -208,7 +214,7 @@ def stop(
     request: HttpRequest, persona_id: uuid.UUID, conversation_id: uuid.UUID, message_id: uuid.UUID
 ) -> HttpResponse:
     """Asks the reply to end where it is."""
-    services.reply_stop(reply=reply_or_404(request, persona_id, conversation_id, message_id))
+    running.reply_stop(reply=reply_or_404(request, persona_id, conversation_id, message_id))
     if request.headers.get("Accept", "").startswith("application/json"):
         return HttpResponse(status=204)
     return redirect("chat_conversation", persona_id, conversation_id)
@@ -223,5 +229,5 @@ def new(request: HttpRequest, persona_id: uuid.UUID, conversation_id: uuid.UUID)
 
 @require_POST
 def delete(request: HttpRequest, persona_id: uuid.UUID, conversation_id: uuid.UUID) -> HttpResponse:
-    services.conversation_delete(conversation=conversation_or_404(request, persona_id, conversation_id))
+    conversation_delete(conversation=conversation_or_404(request, persona_id, conversation_id))
     return redirect("chat", persona_id)

@@ -33,7 +33,7 @@ NAMELESS = "this person"
 
 # <|im_end|> and its like, </s>, <file_sep>: a tokenizer turns them into control tokens wherever they stand.
 _CONTROL_WORD = r"<(?=\||/?[a-z_]+>)"
-_CHAT_ESCAPING = Escaping(_CONTROL_WORD)
+_CHAT_ESCAPING = Escaping(_CONTROL_WORD, ("<",))
 _MARKER_ESCAPING = Escaping(
     "|".join(
         (
@@ -42,7 +42,8 @@ _MARKER_ESCAPING = Escaping(
             r"(?: |\A)-(?=>)",  # also a first "->": the space before an answer would complete it
             rf"(?:\A|[{LINE_BREAKS}])Q(?=:)",
         )
-    )
+    ),
+    ("<", "#", "->", "Q:"),
 )
 _MARKER_END = re.compile(rf"{STOP}|{ANSWER_MARK}|[{LINE_BREAKS}]Q:|<\|")
 _CHAT_END = re.compile(r"<\|")
@@ -64,6 +65,9 @@ class Renderer(Protocol):
 
     def prompt_row(self, question: str, *, name: str, notes: Sequence[Note] = (), turns: Sequence[Turn] = ()) -> Row:
         """The prompt as a row without an answer, for the samples of a training job."""
+
+    def begun(self, prompt: str | Messages, reply: str) -> str | Messages:
+        """`prompt` with the beginning of its reply, for a model that goes on from there."""
 
     def parse(self, row: Row) -> tuple[str, str]:
         """The question and the answer of a row; the answer is empty for a `prompt_row`."""
@@ -89,6 +93,9 @@ class MarkerRenderer:
 
     def prompt_row(self, question: str, *, name: str, notes: Sequence[Note] = (), turns: Sequence[Turn] = ()) -> Row:
         return {"prompt": self.prompt(question, name=name, notes=notes, turns=turns)}
+
+    def begun(self, prompt: str | Messages, reply: str) -> str | Messages:
+        return f"{prompt} {_MARKER_ESCAPING.apply(reply)}"
 
     def parse(self, row: Row) -> tuple[str, str]:
         question = row["prompt"].rpartition(STOP + QUESTION_MARK)[2].removeprefix(QUESTION_MARK)
@@ -126,6 +133,9 @@ class ChatRenderer:
 
     def prompt_row(self, question: str, *, name: str, notes: Sequence[Note] = (), turns: Sequence[Turn] = ()) -> Row:
         return {"messages": self.prompt(question, name=name, notes=notes, turns=turns)}
+
+    def begun(self, prompt: str | Messages, reply: str) -> str | Messages:
+        return [*(message for message in prompt if isinstance(message, dict)), _message("assistant", reply)]
 
     def parse(self, row: Row) -> tuple[str, str]:
         *earlier, last = row["messages"]

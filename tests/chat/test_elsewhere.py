@@ -6,8 +6,8 @@ import logging
 import pytest
 from django.core.management import call_command
 
-from chat.answering import speaker_get
 from chat.errors import EngineError
+from chat.speakers import speaker_get
 from questionnaires.dataset import Item, renderer
 from tests.chat.conftest import TOLD, make_version
 from tests.training.conftest import answer

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from chat import services
+from chat import dialogue, lifecycle, services
+from chat.dialogue import dialogue_get
 from chat.models import Conversation, Message
 from questionnaires.models import Persona
 from questionnaires.services import Refused
@@ -52,7 +53,7 @@ def test_4000_characters_are_taken(post):
 
 
 def test_a_reply_under_way_has_to_end_first(post):
-    services.reply_claim(reply=post("One?"))
+    lifecycle.reply_claim(reply=post("One?"))
     with pytest.raises(Refused, match="not finished") as refused:
         post("Two?")
     assert refused.value.status == 409
@@ -63,7 +64,7 @@ def test_a_reply_that_nobody_began_makes_way(post):
     post("Two?")
     first.refresh_from_db()
     assert first.state == "cut"
-    assert not services.reply_claim(reply=first)
+    assert not lifecycle.reply_claim(reply=first)
 
 
 def test_a_conversation_of_another_persona_is_not_found(post, owner, talk_id):
@@ -75,66 +76,65 @@ def test_a_conversation_of_another_persona_is_not_found(post, owner, talk_id):
 
 
 def finish(reply, text="Yes."):
-    services.reply_claim(reply=reply)
-    services.reply_finish(reply_id=reply.pk, fields={"state": "done", "text": text})
+    lifecycle.reply_claim(reply=reply)
+    lifecycle.reply_finish(reply_id=reply.pk, fields={"state": "done", "text": text})
 
 
 @pytest.mark.parametrize(("silence", "afresh"), [(599, False), (601, True)])
 def test_ten_minutes_of_silence_draw_a_line(post, clock, settings, silence, afresh):
     settings.SILENCE_SECONDS = 600
-    finish(post("One?"))
+    finish(post("Where do you live now?"))
     clock.pass_by(seconds=silence)
     second = post("Two?")
     assert Message.objects.get(number=second.number - 1).starts_afresh is afresh
-    assert services.dialogue_get(reply=second).context == (None if afresh else "One?")
+    assert dialogue_get(reply=second).context == (None if afresh else "Where do you live now?")
 
 
 def test_the_person_can_draw_a_line_once(post, talk_id):
     finish(post("One?"))
     services.line_draw(conversation=Conversation.objects.get(pk=talk_id))
     second = post("Two?")
-    assert services.dialogue_get(reply=second).context is None
+    assert dialogue_get(reply=second).context is None
     finish(second)
     third = post("Three?")
-    assert services.dialogue_get(reply=third).context == "Two?"
+    assert dialogue_get(reply=third).context == "Two?"
     lines = Message.objects.filter(starts_afresh=True)
     assert [message.text for message in lines] == ["Two?"]
 
 
 def test_turns_are_those_after_the_line_the_newest_that_fit(post, talk_id, monkeypatch):
-    monkeypatch.setattr(services, "TURNS_IN_PROMPT", 9)
+    monkeypatch.setattr(dialogue, "TURNS_HERE", 9)
     finish(post("Before?"), "old")
     services.line_draw(conversation=Conversation.objects.get(pk=talk_id))
-    for question, reply in [("Long?", "x" * 4000), ("A?", "a"), ("B?", "b")]:
+    for question, reply in [("Long?", "word " * 1200), ("A?", "a"), ("B?", "b")]:
         finish(post(question), reply)
-    turns = services.dialogue_get(reply=post("Now?")).turns
+    turns = dialogue_get(reply=post("Now?")).turns
     assert [(turn.question, turn.answer) for turn in turns] == [("A?", "a"), ("B?", "b")]
 
 
 def test_a_turn_without_a_reply_is_no_context_for_the_prompt(post, monkeypatch):
-    monkeypatch.setattr(services, "TURNS_IN_PROMPT", 9)
+    monkeypatch.setattr(dialogue, "TURNS_HERE", 9)
     finish(post("A?"), "a")
     unknown = post("Sister?")
-    services.reply_claim(reply=unknown)
-    services.reply_finish(reply_id=unknown.pk, fields={"state": "unknown"})
-    dialogue = services.dialogue_get(reply=post("Now?"))
-    assert [turn.question for turn in dialogue.turns] == ["A?"]
-    assert dialogue.context == "Sister?"
+    lifecycle.reply_claim(reply=unknown)
+    lifecycle.reply_finish(reply_id=unknown.pk, fields={"state": "unknown"})
+    found = dialogue_get(reply=post("Now?"))
+    assert [turn.question for turn in found.turns] == ["A?"]
 
 
 def test_a_reply_whose_process_died_is_cut_and_keeps_its_text(post, talk_id, clock):
     reply = post()
-    services.reply_claim(reply=reply)
-    services.reply_beat(reply_id=reply.pk, text="I grew")
+    lifecycle.reply_claim(reply=reply)
+    lifecycle.replies_beat(texts={reply.pk: "I grew"})
     conversation = Conversation.objects.get(pk=talk_id)
     clock.pass_by(seconds=19)
-    assert services.replies_repair(conversation=conversation) == 0
+    assert lifecycle.replies_repair(conversation=conversation) == 0
     clock.pass_by(seconds=2)
-    assert services.replies_repair(conversation=conversation) == 1
+    assert lifecycle.replies_repair(conversation=conversation) == 1
     reply.refresh_from_db()
     assert (reply.state, reply.text) == ("cut", "I grew")
 
 
 def test_a_reply_is_claimed_once(post):
     reply = post()
-    assert [services.reply_claim(reply=reply) for _time in range(3)] == [True, False, False]
+    assert [lifecycle.reply_claim(reply=reply) for _time in range(3)] == [True, False, False]

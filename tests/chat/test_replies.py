@@ -1,12 +1,13 @@
 """From a pending reply to the persona's words, over a server that plays the engine."""
 
 import asyncio
+import time
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.db import OperationalError
 
-from chat import replies, services
+from chat import lifecycle, replies, running
 from chat.models import Message
 from questionnaires.dataset import Item, renderer
 from questionnaires.models import Answer
@@ -27,7 +28,11 @@ def listen(*pages):
 
 
 def texts(events):
-    return "".join(data.get("text", "") for name, data in events if name == "text")
+    """What a page shows at the end."""
+    shown = ""
+    for name, data in events:
+        shown = {"text": shown + data.get("text", ""), "full": data.get("text"), "again": ""}.get(name, shown)
+    return shown
 
 
 def test_the_reply_streams_and_is_stored_with_its_sources(engine, told, version, post):
@@ -132,13 +137,21 @@ def test_two_pages_have_it_generated_once(engine, told, post):
     reply = post()
     winner, onlooker = listen(reply, Message.objects.select_related("conversation").get(pk=reply.pk))
     assert len(engine.generated) == 1
-    assert texts(winner) == "I grew up by the sea."
-    assert onlooker[-1] == ("full", {"text": "I grew up by the sea."})
+    assert texts(winner) == texts(onlooker) == "I grew up by the sea."
 
 
-def test_a_page_that_comes_back_sees_what_is_stored_and_waits_for_the_end(engine, told, post, monkeypatch):
-    monkeypatch.setattr(replies, "POLL_SECONDS", 0.05)
-    engine.replies, engine.pause = [[f"word{number} " for number in range(12)]], 0.15
+def test_a_page_of_another_process_sees_what_is_stored(engine, told, post, monkeypatch):
+    monkeypatch.setattr(replies, "progress_of", lambda reply_id: None)
+    engine.replies, engine.pause = [[f"word{number} " for number in range(12)]], 0.2
+    reply = post()
+    _winner, onlooker = listen(reply, Message.objects.select_related("conversation").get(pk=reply.pk))
+    partial = [data["text"] for name, data in onlooker if name == "full"]
+    assert len(partial) > 2  # stored on the way, about every second
+    assert partial[-1].split() == [f"word{number}" for number in range(12)]
+
+
+def test_a_page_that_comes_back_sees_what_came_and_waits_for_the_end(engine, told, post):
+    engine.replies, engine.pause = [[f"word{number} " for number in range(12)]], 0.05
     reply = post()
 
     async def leave_and_return():
@@ -148,9 +161,8 @@ def test_a_page_that_comes_back_sees_what_is_stored_and_waits_for_the_end(engine
         return await heard(reply)
 
     events = async_to_sync(leave_and_return)()
-    partial = [data["text"] for name, data in events if name == "full"]
-    assert len(partial) > 2  # stored on the way, about every second
-    assert partial[-1].split() == [f"word{number}" for number in range(12)]
+    assert events[0] == ("full", {"text": "word0"})
+    assert texts(events).split() == [f"word{number}" for number in range(12)]
     reply.refresh_from_db()
     assert (reply.state, len(engine.generated)) == ("done", 1)
 
@@ -163,8 +175,11 @@ def test_stop_keeps_what_came_and_closes_the_engine_s_stream(engine, told, post)
         events = replies.reply_stream(reply=reply)
         for _piece in range(3):
             await anext(events)
-        await sync_to_async(services.reply_stop)(reply=reply)
-        return [event async for event in events]
+        begun = time.perf_counter()
+        await sync_to_async(running.reply_stop)(reply=reply)
+        rest = [event async for event in events]
+        assert engine.gone.wait(0.3 - (time.perf_counter() - begun))
+        return rest
 
     async_to_sync(stop_after_some)()
     reply.refresh_from_db()
@@ -175,7 +190,7 @@ def test_stop_keeps_what_came_and_closes_the_engine_s_stream(engine, told, post)
 
 def test_a_reply_stopped_before_it_began_is_never_generated(engine, told, post):
     reply = post()
-    services.reply_stop(reply=reply)
+    running.reply_stop(reply=reply)
     listen(reply)
     reply.refresh_from_db()
     assert (reply.state, engine.requests) == ("stopped", [])
@@ -254,8 +269,10 @@ def test_a_server_without_our_rerank_is_said_so(engine, told, answered):
 LOOP = ["I went to the shop with my brother and "] * 4
 
 
-@pytest.mark.parametrize("unfit", [LOOP, [" "], ["<|im_start|>user"]])
-def test_a_loop_or_an_empty_reply_is_tried_once_more_less_strictly(engine, told, post, unfit):
+@pytest.mark.parametrize(
+    "unfit", [LOOP, [" "], ["<|im_start|>user"], ["Where are you from?"], ["Because I ran to the"]]
+)
+def test_an_unfit_reply_is_tried_once_more_less_strictly(engine, told, post, unfit):
     engine.replies = [unfit, ["By the sea."]]
     reply = post()
     [events] = listen(reply)
@@ -297,7 +314,7 @@ def test_a_deleted_conversation_ends_its_reply(engine, told, post, talk_id):
     async def deleted_meanwhile():
         events = replies.reply_stream(reply=reply)
         await anext(events)
-        await sync_to_async(services.conversation_delete)(conversation=reply.conversation)
+        await sync_to_async(reply.conversation.delete)()
         return [event async for event in events]
 
     async_to_sync(deleted_meanwhile)()
@@ -320,7 +337,7 @@ def test_a_page_is_not_left_waiting_when_the_end_cannot_be_stored(engine, told, 
     def fail(**_fields):
         raise OperationalError("disk full")
 
-    monkeypatch.setattr(services, "reply_finish", fail)
+    monkeypatch.setattr(lifecycle, "reply_finish", fail)
     [events] = listen(post())
     assert texts(events) == "I grew up by the sea."
     assert "a reply failed" in caplog.text

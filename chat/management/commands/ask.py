@@ -10,11 +10,12 @@ from uuid import UUID
 from asgiref.sync import async_to_sync
 from django.core.management.base import CommandError, CommandParser
 
-from chat.answering import Asked, Reply, Speaker, answer, speaker_get
+from chat.answering import Asked, Reply, answer
 from chat.engine_process import engine_running
 from chat.errors import EngineError
 from chat.grounding import Kind, Told, told_get
 from chat.services import BARE, version_current
+from chat.speakers import Speaker, speaker_get
 from questionnaires.management.base import PersonaCommand
 from questionnaires.models import Persona
 from training.models import PersonaModel
