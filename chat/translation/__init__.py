@@ -1,0 +1,1 @@
+"""Dialogues in another language than the persona's: what is translated, by whom, and with whose consent."""
