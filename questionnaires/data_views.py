@@ -16,8 +16,9 @@ from questionnaires import services
 from questionnaires.coverage import coverage_get
 from questionnaires.data_card import card_get, topic_titles
 from questionnaires.dataset import RENDERERS, Item, split_items
+from questionnaires.dataset.book import Context
 from questionnaires.dataset.chat_exports import PersonNeeded
-from questionnaires.dataset.exports import FORMATS, Context
+from questionnaires.dataset.exports import FORMATS
 from questionnaires.dataset.records import ImportFailure
 from questionnaires.findings import finding_leave, finding_take_up, findings_get
 from questionnaires.importing import import_answers

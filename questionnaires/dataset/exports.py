@@ -6,26 +6,24 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
+from questionnaires.dataset.book import Context, chapters
+from questionnaires.dataset.epub import epub
 from questionnaires.dataset.items import Item, Row
 from questionnaires.dataset.jsonl import encode
 from questionnaires.dataset.prompt import renderer
 
 # A spreadsheet takes a cell that begins so for a formula; an apostrophe before it makes it text (OWASP, CSV injection).
 _FORMULA = re.compile(r"[=+\-@\t\r']")
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~])")
-_LINE_MARK = re.compile(r"^(\s*)([-+>]|\d+[.)])(?=\s)", re.M)
-
-
-@dataclass(frozen=True)
-class Context:
-    """Whose data set it is; `titles` names the topics by their slugs."""
-
-    name: str
-    titles: Mapping[str, str]
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~&])")
+# A list, a line that makes a heading of the one before it, and what written_lists.py takes for a label.
+_LINE_MARK = re.compile(
+    r"^([^\S\n]*)(\d+(?=[.)]\s)|(?=[-+]\s|[-=]+[^\S\n]*$)"
+    r"|(?:Q|Question|A|Answer|В|Вопрос|О|Ответ)[^\S\n]*\d*[^\S\n]*(?=[:.)]))",
+    re.M | re.I,
+)
 
 
 @dataclass(frozen=True)
@@ -94,15 +92,27 @@ def plain(cell: str) -> str:
 def _markdown(items: Iterable[Item], context: Context) -> Iterator[bytes]:
     """A book: a chapter a topic, a heading a question."""
     yield f"# {_escaped(context.name)}\n".encode()
-    for topic, chapter in groupby(items, key=lambda item: item.topic):
-        yield f"\n## {_escaped(context.titles.get(topic, topic))}\n".encode()
+    for title, chapter in chapters(items, context):
+        yield f"\n## {_escaped(title)}\n".encode()
         for item in chapter:
             yield f"\n### {_escaped(item.question)}\n\n{_escaped(item.answer)}\n".encode()
 
 
 def _escaped(text: str) -> str:
     """`text` as Markdown that shows it as it is."""
-    return _LINE_MARK.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\1", text))
+    return _LINE_MARK.sub(r"\1\2\\", _MARKDOWN.sub(r"\\\1", text))
+
+
+def _parquet(items: Iterable[Item], context: Context) -> Iterator[bytes]:
+    from questionnaires.dataset.parquet import parquet  # loaded when somebody asks: 30 ms that no other page pays
+
+    return parquet(items, context)
+
+
+def _pdf(items: Iterable[Item], context: Context) -> Iterator[bytes]:
+    from questionnaires.dataset.pdf_book import pdf  # as above
+
+    return pdf(items, context)
 
 
 JSONL, JSON_TYPE = "jsonl", "application/jsonl"
@@ -112,5 +122,8 @@ FORMATS: dict[str, ExportFormat] = {
     "sharegpt": ExportFormat(JSONL, JSON_TYPE, _sharegpt),
     "alpaca": ExportFormat("json", "application/json", _alpaca),
     "csv": ExportFormat("csv", "text/csv; charset=utf-8", _csv),
+    "parquet": ExportFormat("parquet", "application/vnd.apache.parquet", _parquet),
     "markdown": ExportFormat("md", "text/markdown; charset=utf-8", _markdown),
+    "epub": ExportFormat("epub", "application/epub+zip", epub),
+    "pdf": ExportFormat("pdf", "application/pdf", _pdf),
 }

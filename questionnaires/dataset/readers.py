@@ -66,7 +66,7 @@ def _refuse_large(data: bytes) -> None:
 
 def _records(text: str, filename: str, person: str) -> _Numbered:
     start = text.lstrip()[0]
-    if chat_exports.is_whatsapp(text):  # before JSON: on iOS its lines begin with a bracket
+    if start != "#" and chat_exports.is_whatsapp(text):  # before JSON: on iOS its lines begin with a bracket
         return _paired(chat_exports.pairs(chat_exports.whatsapp(text), person))
     if start in "[{":
         return _json_lines(text, person) if _is_json_lines(text, filename) else _json_list(text, person)

@@ -45,16 +45,21 @@ class Escaping:
 
     `pattern` matches the head of a marker, up to the place of the joiner, and looks ahead at the rest. It must match
     no word joiner at its ends: then an added joiner always stands alone between two other characters (or ends the
-    text), while joiners of the text itself come in even runs, so `undo` can tell them apart.
+    text), while joiners of the text itself come in even runs, so `undo` can tell them apart. `signs` are texts of which
+    each match, with what it looks ahead at, holds one: a text without any is not searched, which is ten times faster.
     """
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, signs: tuple[str, ...]) -> None:
         self._head = re.compile(pattern)
         self._joiner = re.compile(f"{WORD_JOINER}({WORD_JOINER}?)")
+        self._signs = (*signs, WORD_JOINER)
 
     def apply(self, text: str) -> str:
-        doubled = text.replace(WORD_JOINER, WORD_JOINER * 2)
-        return self._head.sub(lambda head: head[0] + WORD_JOINER, doubled)
+        for sign in self._signs:
+            if sign in text:
+                doubled = text.replace(WORD_JOINER, WORD_JOINER * 2)
+                return self._head.sub(lambda head: head[0] + WORD_JOINER, doubled)
+        return text
 
     def undo(self, text: str) -> str:
-        return self._joiner.sub(r"\1", text)
+        return self._joiner.sub(r"\1", text) if WORD_JOINER in text else text

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _LABELLED = re.compile(r"(?:\*\*)?(?:Q|Question|В|Вопрос)\s*\d*\s*[:.)](?:\*\*)?\s*(?P<text>\S.*)", re.I)
-_HEADING = re.compile(r"(?P<level>#{1,6})\s+(?P<text>.*?)\s*#*\s*")
+_HEADING = re.compile(r"(?P<level>#{1,6})\s+(?P<text>.*?)(?:\s+#+)?\s*")
 _BOLD = re.compile(r"(?:\d+[.)]\s+)?(?:\*\*|__)(?P<text>\S.*?)(?:\*\*|__):?\s*")
 _ANSWER_LABEL = re.compile(r"\A(?:\*\*)?(?:A|Answer|О|Ответ)\s*\d*\s*[:.)](?:\*\*)?\s*", re.I)
 _STYLES = (_LABELLED, _HEADING, _BOLD)
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")  # of Markdown: a backslash before punctuation
 
 
 @dataclass
@@ -22,7 +23,7 @@ class _Entry:
 
     @property
     def text(self) -> str:
-        return _ANSWER_LABEL.sub("", "\n".join(self.answer).strip(), count=1)
+        return _unescaped(_ANSWER_LABEL.sub("", "\n".join(self.answer).strip(), count=1))
 
 
 def is_written_list(text: str) -> bool:
@@ -56,8 +57,13 @@ def _entries(text: str, style: re.Pattern[str]) -> Iterator[_Entry]:
         if found := style.fullmatch(line.strip()):
             if entry:
                 yield entry
-            entry = _Entry(number, found["text"].strip(" *_"), len(found.groupdict().get("level") or ""), [])
+            question = found["text"].strip("" if style is _HEADING else " *_")
+            entry = _Entry(number, _unescaped(question), len(found.groupdict().get("level") or ""), [])
         elif entry:
             entry.answer.append(line.rstrip("\r"))
     if entry:
         yield entry
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(r"\1", text)

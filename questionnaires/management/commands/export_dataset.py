@@ -8,7 +8,8 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from questionnaires.data_card import topic_titles
-from questionnaires.dataset.exports import FORMATS, Context
+from questionnaires.dataset.book import Context
+from questionnaires.dataset.exports import FORMATS
 from questionnaires.management.base import PersonaCommand
 from questionnaires.services import dataset_build
 
