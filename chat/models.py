@@ -32,6 +32,7 @@ class Conversation(Owned):
     is_temporary = models.BooleanField(default=False)  # kept until it is closed or silent for half an hour
     closed_at = models.DateTimeField(null=True)  # a temporary one whose page was left
     deleted_at = models.DateTimeField(null=True)  # for some minutes it can be brought back
+    translation = models.CharField(max_length=8, blank=True)  # off, auto, a language; empty: as the persona's setup
 
     class Meta:
         ordering = ["-active_at"]
@@ -73,6 +74,10 @@ class Message(Owned):
     figures = models.JSONField(default=dict)  # finish reason, first token in ms, tokens, seconds
     version = models.ForeignKey(PersonaModel, null=True, on_delete=models.SET_NULL, related_name="+")
     error = models.TextField(blank=True)  # one sentence for the person
+    language = models.CharField(max_length=8, blank=True)  # that the person writes; empty: the persona's
+    translation = models.TextField(blank=True)  # a message in the persona's language, a reply in the person's
+    translator = models.CharField(max_length=40, blank=True)  # who made it
+    translation_fault = models.TextField(blank=True)  # why there is none: one sentence
     stop_requested = models.BooleanField(default=False)
     heartbeat_at = models.DateTimeField(null=True)  # of the process that writes a streaming reply
 
@@ -98,6 +103,12 @@ class Message(Owned):
     def asked_text(self) -> str:
         """Of a reply: the message that it answers."""
         return self.parent.text if self.parent else ""
+
+    @property
+    def in_persona_language(self) -> str:
+        """The words as the model hears or says them."""
+        is_translated = self.role == self.Role.PERSON and self.translation
+        return self.translation if is_translated else self.text
 
 
 class Correction(Owned):
@@ -150,3 +161,29 @@ class BlindPair(Owned):
 
     def __str__(self) -> str:
         return f"{self.old_id} {self.new_id}: {self.question[:40]}"
+
+
+from chat.telegram.tables import (  # noqa: E402  (they name the models above)
+    TelegramAccount,
+    TelegramBot,
+    TelegramCode,
+    TelegramDelivery,
+    TelegramNews,
+    TelegramUpdate,
+)
+from chat.translation.tables import TranslatedText, TranslationSetup  # noqa: E402
+
+__all__ = [
+    "BlindPair",
+    "Conversation",
+    "Correction",
+    "Message",
+    "TelegramAccount",
+    "TelegramBot",
+    "TelegramCode",
+    "TelegramDelivery",
+    "TelegramNews",
+    "TelegramUpdate",
+    "TranslatedText",
+    "TranslationSetup",
+]
