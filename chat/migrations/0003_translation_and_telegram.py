@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('chat', '0002_branches_and_corrections'),
-        ('questionnaires', '0005_thinned_revisions'),
+        ('questionnaires', '0003_chosen_questionnaire'),
         ('training', '0002_providers'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
