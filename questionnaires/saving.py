@@ -134,7 +134,7 @@ def _store(answer: Answer, save: _Save) -> SaveResult:
         return _first_reply(answer, seen, save)
     if not _fits(answer, save):
         return _outdated(answer, save)
-    if (save.text, save.state) == (answer.text, answer.state):
+    if (save.text, save.state) == (answer.text, answer.state) and not _awaits(answer, save):
         return SaveResult("unchanged", answer.revision, answer.state, answer.text, mended=save.mended)
     answer.text, answer.state, answer.source = save.text, save.state, save.source
     answer.revision += 1
@@ -175,6 +175,11 @@ def _fits(answer: Answer, save: _Save) -> bool:
     return newest is not None and (
         newest.operation_id in save.follows or newest.operation_id.startswith(tuple(map(_stem, save.follows)))
     )
+
+
+def _awaits(answer: Answer, save: _Save) -> bool:
+    """Whether an older save of this client may still come. A new revision makes sure that it cannot win then."""
+    return answer.revisions.filter(operation_id__in=save.follows).count() < len(set(save.follows))
 
 
 def _outdated(answer: Answer, save: _Save) -> SaveResult:
