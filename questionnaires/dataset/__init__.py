@@ -2,6 +2,7 @@
 
 from questionnaires.dataset.checks import check
 from questionnaires.dataset.findings import MESSAGES, Finding, Severity
+from questionnaires.dataset.held_out import held_out_wording
 from questionnaires.dataset.items import Item, Note, Row, Turn
 from questionnaires.dataset.jsonl import JsonlError, decode, encode
 from questionnaires.dataset.prompt import RENDERERS, Messages, Renderer, renderer
@@ -35,6 +36,7 @@ __all__ = [
     "check_rows",
     "decode",
     "encode",
+    "held_out_wording",
     "normalise",
     "read",
     "renderer",

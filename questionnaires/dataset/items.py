@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from questionnaires.dataset.held_out import held_out_wording
+
 # One line of a training file: {"prompt", "completion"} or {"messages": [{"role", "content"}, ...]}.
 Row = dict[str, Any]
 
@@ -32,9 +34,14 @@ class Item:
 
     @property
     def ways_to_ask(self) -> tuple[str, ...]:
-        """The question and its other wordings, each once, blank ones left out."""
-        asked = dict.fromkeys((self.question, *self.wordings))
-        return tuple(text for text in asked if text.strip()) or (self.question,)
+        """The question and its other wordings, each once, blank ones and the held-out one left out."""
+        asked, held_out = dict.fromkeys((self.question, *self.wordings)), self.held_out
+        return tuple(text for text in asked if text.strip() and text != held_out) or (self.question,)
+
+    @property
+    def held_out(self) -> str:
+        """The wording that is kept to measure likeness, or ""."""
+        return held_out_wording(self.question, self.wordings)
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,8 @@ class MarkerRenderer:
         return {"prompt": prompt, "completion": self._completion(qa.answer)}
 
     def prompt(self, question: str, *, name: str, notes: Sequence[Note] = (), turns: Sequence[Turn] = ()) -> str:
+        if not notes and not turns:
+            return self._question(question)
         exchanges: list[Answered] = [*notes, *turns]
         earlier = "".join(self._question(qa.question) + self._completion(qa.answer) for qa in exchanges)
         return earlier + self._question(question)

@@ -1,8 +1,19 @@
 from __future__ import annotations
 
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from questionnaires.dataset import JsonlError, decode, encode
+
+ANYTHING = st.text(st.characters(exclude_categories=[]))
+
+
+@given(st.dictionaries(ANYTHING, ANYTHING | st.integers() | st.lists(st.dictionaries(ANYTHING, ANYTHING))))
+def test_a_row_is_written_as_json_writes_it(row: dict[str, object]) -> None:
+    assert b"".join(encode([row])) == json.dumps(row).encode() + b"\n"
 
 
 def test_one_row_a_line_in_pure_ascii() -> None:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from questionnaires.dataset import normalise
+from questionnaires.dataset.prompt import _CHAT_ESCAPING, _MARKER_ESCAPING
 
 anything = st.text(st.characters(exclude_categories=[]))
 
@@ -30,3 +31,14 @@ def test_a_normal_text_is_utf8_and_stays_as_it_is(text: str) -> None:
     assert normal.encode("utf-8").decode("utf-8") == normal
     assert normalise(normal) == (normal, [])
     assert not set(normal) & {"\x00", "\r"}
+
+
+PIECES = st.lists(st.sampled_from(["#", "-", ">", " ", "Q", ":", "\n", "<", "|", "/s>", "\u2060", "x"])).map("".join)
+
+
+@pytest.mark.parametrize("escaping", [_MARKER_ESCAPING, _CHAT_ESCAPING])
+@given(text=PIECES)
+def test_no_marker_is_overlooked_in_a_text_without_its_signs(escaping, text: str) -> None:
+    searched = escaping._head.sub(lambda head: head[0] + "\u2060", text.replace("\u2060", "\u2060\u2060"))
+    assert escaping.apply(text) == searched
+    assert escaping.undo(searched) == text
