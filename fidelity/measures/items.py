@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +16,6 @@ _T = TypeVar("_T")
 DATA = Path(__file__).parent.parent / "data"
 LANGUAGES = ("en", "ru")
 FEWEST_OPTIONS, MOST_OPTIONS = 2, 5
-_HELD_OUT = 1  # of a question's further wordings, counted from 0
 
 
 class ItemsError(ValueError):
@@ -88,31 +87,9 @@ def choices_read(path: Path = DATA / "choices.yaml") -> tuple[Choice, ...]:
     return _unique([_choice(entry, place) for place, entry in _entries(path)], path, lambda choice: choice.slug)
 
 
-def held_out_wording(question: Mapping[str, Any]) -> str:
-    """The wording kept for fidelity: the second further one, or "" if a question has fewer.
-
-    `question` is {"text": str, "wordings": [str, ...]}, as the bank has it for each language. Where training, and the
-    notes that chat looks up, ask the question, this wording has to be left out: see `training_item`.
-    """
-    wordings = question.get("wordings", ())
-    return str(wordings[_HELD_OUT]) if len(wordings) > _HELD_OUT else ""
-
-
-def training_item(item: Item) -> Item:
-    """The item without the wording that `held_out_wording` keeps for fidelity: what a training may see."""
-    held_out = held_out_wording({"wordings": item.wordings})
-    if not held_out:
-        return item
-    return replace(item, wordings=tuple(wording for wording in item.wordings if wording != held_out))
-
-
 def fact_of(item: Item) -> Fact | None:
-    """The fact that an item gives, or None if it has no wording to hold out."""
-    held_out = held_out_wording({"wordings": item.wordings})
-    seen = {item.question, *training_item(item).wordings}
-    if not held_out or held_out in seen:
-        return None
-    return Fact(item.source, held_out, item.answer, item.language)
+    """The fact that an item gives, or None if no wording of it is held out."""
+    return Fact(item.source, item.held_out, item.answer, item.language) if item.held_out else None
 
 
 def listed(text: str, options: Sequence[str], order: Sequence[int]) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -16,9 +17,7 @@ from fidelity.measures.items import (
     choices_read,
     fact_of,
     films_read,
-    held_out_wording,
     listed,
-    training_item,
 )
 from fidelity.measures.overlap import question_mention
 from questionnaires.dataset import Item
@@ -124,39 +123,34 @@ def test_a_film_without_a_russian_title_keeps_its_own(tmp_path):
     assert film.title("ru") == "Heat"
 
 
-def test_the_second_further_wording_is_held_out_and_training_goes_without_it():
-    item = Item("Who are you?", "Nora.", wordings=("Your name?", "What are you called?"), source="name")
-    assert held_out_wording({"text": "Who are you?", "wordings": ["Your name?", "What are you called?"]}) == (
-        "What are you called?"
-    )
-    assert training_item(item).ways_to_ask == ("Who are you?", "Your name?")
-    assert fact_of(item) == Fact("name", "What are you called?", "Nora.", "en")
+HELD_OUT = Item("Who are you, Nora?", "Nora.", wordings=("Your name?", "What are you called?"), source="name")
 
 
-def test_a_question_with_fewer_wordings_has_no_fact_and_stays_as_it_is():
-    item = Item("Who are you?", "Nora.", wordings=("Your name?",))
-    assert held_out_wording({"text": "Who are you?"}) == ""
-    assert training_item(item) == item
-    assert fact_of(item) is None
+def test_the_second_further_wording_of_a_third_is_held_out_and_training_goes_without_it():
+    assert HELD_OUT.ways_to_ask == ("Who are you, Nora?", "Your name?")
+    assert fact_of(HELD_OUT) == Fact("name", "What are you called?", "Nora.", "en")
+    drawn = [Item(f"Question {n}?", "x", (f"First {n}?", f"Second {n}?")) for n in range(600)]
+    assert 160 < sum(fact_of(item) is not None for item in drawn) < 240
+    assert all(len(item.ways_to_ask) == (3 if fact_of(item) is None else 2) for item in drawn)
 
 
-def test_a_wording_that_stands_twice_is_no_fact():
-    assert fact_of(Item("Who?", "Nora.", wordings=("Your name?", "Who?"))) is None
+@pytest.mark.parametrize("wordings", [("Your name?",), ("Your name?", "Who are you, Nora?"), ("Your name?", " ")])
+def test_a_question_without_a_second_wording_of_its_own_gives_no_fact(wordings):
+    assert fact_of(replace(HELD_OUT, wordings=wordings)) is None
 
 
 @given(st.text(), st.text(), st.lists(st.text(), max_size=4))
 def test_no_fact_asks_what_training_asks(question, answer, wordings):
     item = Item(question, answer, wordings=tuple(wordings))
     fact = fact_of(item)
-    assert fact is None or fact.question not in (question, *training_item(item).wordings)
+    assert fact is None or fact.question not in item.ways_to_ask
 
 
-def test_every_question_of_the_bank_gives_a_fact_in_both_languages():
-    for topic in TOPICS:
-        for question in topic["questions"]:
-            for language in ("en", "ru"):
-                texts = question[language]
-                assert fact_of(Item(texts["text"], "x", tuple(texts["wordings"]), language)), question["slug"]
+def test_about_a_third_of_the_bank_gives_facts_in_both_languages():
+    questions = [question for topic in TOPICS for question in topic["questions"]]
+    for language in ("en", "ru"):
+        items = [Item(q[language]["text"], "x", tuple(q[language]["wordings"]), language) for q in questions]
+        assert 0.25 < sum(fact_of(item) is not None for item in items) / len(items) < 0.42
 
 
 def test_options_are_listed_in_the_given_order():
