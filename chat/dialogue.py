@@ -29,10 +29,10 @@ def dialogue_get(*, reply: Message) -> Dialogue:
     if reply.parent is None:
         return Dialogue("", None, ())
     before = _since_line(reply.parent)
-    said = [message.text for message in before if message.role == Message.Role.PERSON]
+    said = [message.in_persona_language for message in before if message.role == Message.Role.PERSON]
     most = TURNS_ELSEWHERE if reply.version and reply.version.connection_id else TURNS_HERE
     turns = turns_fitting(before, tokens_of(reply.version)) if most else ()
-    return Dialogue(reply.parent.text, _context(said), turns[-most:] if most else ())
+    return Dialogue(reply.parent.in_persona_language, _context(said), turns[-most:] if most else ())
 
 
 def _since_line(asked: Message) -> list[Message]:
@@ -55,8 +55,8 @@ def turns_fitting(before: list[Message], count: CountTokens, tokens: int = TURN_
     for reply, asked in zip(before[::2], before[1::2], strict=False):
         if reply.state not in {State.DONE, State.STOPPED} or not reply.text:
             continue
-        tokens -= count(asked.text) + count(reply.text)
+        tokens -= count(asked.in_persona_language) + count(reply.text)
         if tokens < 0:
             break
-        turns.insert(0, Turn(asked.text, reply.text))
+        turns.insert(0, Turn(asked.in_persona_language, reply.text))
     return tuple(turns)

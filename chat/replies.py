@@ -27,6 +27,8 @@ from chat.grounding import Kind, Told, answered_slugs, bank_get, offer_find, tol
 from chat.models import Message
 from chat.running import Heard, Progress, progress_of, registered
 from chat.speakers import Speaker, speaker_get
+from chat.translation.errors import TranslationFailed
+from chat.translation.interpreting import message_hear
 
 logger = logging.getLogger(__name__)
 
@@ -141,10 +143,12 @@ async def _write(reply: Message, progress: Progress) -> None:
 async def _work(reply: Message, progress: Progress) -> dict[str, Any]:
     """Answers; the fields that the finished row gets."""
     try:
+        interpreter = await message_hear(reply_id=reply.pk)
         task = await sync_to_async(_task)(reply.pk)
         final = await _when_warm(task, progress)
-        return await _fields(task, final, progress)
-    except EngineError as error:
+        fields = await _fields(task, final, progress)
+        return fields | await interpreter.say(fields["text"])
+    except (EngineError, TranslationFailed) as error:
         return {"state": State.CUT if progress.text else State.FAILED, "error": str(error)}
 
 
