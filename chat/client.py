@@ -43,7 +43,6 @@ logger = logging.getLogger(__name__)
 
 FIRST_BYTE_SECONDS = 60.0  # a version new to the server is loaded before its first token
 CONNECT_SECONDS = 3.0
-HEALTH_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -170,15 +169,6 @@ def _ranked(reply: Any, count: int) -> Ranked:
     if any(not 0 <= hit.index < count for hit in ranked.hits):
         raise EngineBroken(_("The model server ranked an answer that it was not sent."))
     return ranked
-
-
-def is_up(url: str) -> bool:
-    """Whether a server with its base model loaded answers at `url`."""
-    try:
-        with httpx2.Client(verify=_tls(), trust_env=False, timeout=HEALTH_SECONDS) as client:
-            return client.get(f"{url}/health").status_code == 200
-    except httpx2.HTTPError:
-        return False
 
 
 def _client(elsewhere: Elsewhere | None = None) -> AsyncOpenAI:

@@ -10,7 +10,7 @@ from asgiref.sync import async_to_sync
 from django.core.management import call_command
 
 from chat import replies
-from chat.engine_process import engine_running
+from training.engine_process import engine_running
 
 pytestmark = pytest.mark.slow
 

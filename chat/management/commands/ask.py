@@ -11,13 +11,13 @@ from asgiref.sync import async_to_sync
 from django.core.management.base import CommandError, CommandParser
 
 from chat.answering import Asked, Reply, answer
-from chat.engine_process import engine_running
 from chat.errors import EngineError
 from chat.grounding import Kind, Told, told_get
 from chat.services import BARE, version_current
 from chat.speakers import Speaker, speaker_get
 from questionnaires.management.base import PersonaCommand
 from questionnaires.models import Persona
+from training.engine_process import EngineDidNotStart, engine_running
 from training.models import PersonaModel
 
 NEVER_TOLD = "(I never told it that.)"
@@ -43,7 +43,7 @@ class Command(PersonaCommand):
             speaker, told = speaker_get(persona=persona, version=version), told_get(persona=persona)
             with engine_running():
                 results = [self._ask(question, speaker, told, options["json"]) for question in questions]
-        except EngineError as error:
+        except (EngineDidNotStart, EngineError) as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             who = {"persona": persona.name, "version": version.number if version else None, "model": speaker.model}

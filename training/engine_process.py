@@ -7,21 +7,26 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx2
 from django.conf import settings
 
-from chat.client import is_up
-from chat.errors import EngineStarting
+from training.providers.addresses import tls
 
 START_SECONDS = 180  # the first start converts the base model
 LOOK_SECONDS = 0.2
 STOP_SECONDS = 10
+HEALTH_SECONDS = 2.0
+
+
+class EngineDidNotStart(Exception):
+    """The message is a sentence for the person."""
 
 
 @contextmanager
 def engine_running() -> Iterator[str]:
     """The address of a server that answers: that of ENGINE_URL, or of one that ends with this context.
 
-    `settings.ENGINE_URL` names it meanwhile. Raises EngineStarting with a sentence if it does not come up.
+    `settings.ENGINE_URL` names it meanwhile. Raises EngineDidNotStart with a sentence if it does not come up.
     """
     if is_up(settings.ENGINE_URL):
         yield settings.ENGINE_URL
@@ -35,6 +40,15 @@ def engine_running() -> Iterator[str]:
     finally:
         settings.ENGINE_URL = before
         _end(process)
+
+
+def is_up(url: str) -> bool:
+    """Whether a server with its base model loaded answers at `url`."""
+    try:
+        with httpx2.Client(verify=tls(), trust_env=False, timeout=HEALTH_SECONDS) as client:
+            return client.get(f"{url}/health").status_code == 200
+    except httpx2.HTTPError:
+        return False
 
 
 def _free_port() -> int:
@@ -52,9 +66,9 @@ def _await(process: subprocess.Popen[bytes]) -> None:
     give_up = time.monotonic() + START_SECONDS
     while not is_up(settings.ENGINE_URL):
         if process.poll() is not None:
-            raise EngineStarting(f"The model server ended while it started (code {process.returncode}); see above.")
+            raise EngineDidNotStart(f"The model server ended while it started (code {process.returncode}); see above.")
         if time.monotonic() > give_up:
-            raise EngineStarting(f"The model server did not start within {START_SECONDS} seconds.")
+            raise EngineDidNotStart(f"The model server did not start within {START_SECONDS} seconds.")
         time.sleep(LOOK_SECONDS)
 
 
