@@ -51,6 +51,12 @@ class SaveResult:
         return None if self.base is None else merge(self.base, self.text, self.yours)
 
     @property
+    def joined(self) -> str:
+        """On a conflict: what the person goes on with, a merge or one text below the other."""
+        merged = self.merged
+        return f"{self.text}\n\n{self.yours}" if merged is None else merged
+
+    @property
     def parts(self) -> list[tuple[str, str]]:
         """On a conflict: (same, gone or new, text); the gone ones are in the stored text alone, the new in yours."""
         return list(differences(self.text, self.yours))

@@ -131,7 +131,7 @@ def _question_post(request: HttpRequest, persona: Persona, asked: Question) -> H
         context = question_context(persona, asked) | {"fault": str(refused), "text": text}
         return render(request, "questionnaires/question.html", context, status=refused.status)
     if result.outcome == "conflict":
-        context = question_context(persona, asked) | {"conflict": result, "text": text}
+        context = question_context(persona, asked) | {"conflict": result, "text": result.joined}
         return render(request, "questionnaires/question.html", context, status=409)
     progress = services.progress_get(persona=persona)
     target = _neighbour(progress, asked, -1 if action == "previous" else 1)

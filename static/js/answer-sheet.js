@@ -1,65 +1,127 @@
-// The writing field: the draft goes to this device first, then to the server; "saved" is shown only when the
-// server's SHA-256 is that of the text in the field.
-import { csrfToken, operationId } from "./page.js";
+// The writing field: shows what DraftKeeper says of the text, and lets the person settle a conflict.
+import { operationId } from "./page.js";
+import { browserWorld, ended, live, onSavedElsewhere, storage } from "./draft-browser.js";
+import { DraftKeeper } from "./draft-keeper.js";
+import { adoptDraft, keepsDrafts, setKeepsDrafts, Shelf } from "./draft-shelf.js";
 
-const PAUSE = 700; // ms without a key before a save
 const SCENE = 40, STORY = 120; // words
-
-const digest = async (text) => {
-  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-};
 
 class AnswerSheet extends HTMLElement {
   connectedCallback() {
     this.form = this.querySelector("form");
     this.field = this.querySelector("textarea");
-    this.revision = Number(this.dataset.revision);
-    this.saved = this.field.value;
-    this.wait = 1000;
-    this.restore();
-    this.field.addEventListener("input", () => this.typed());
-    this.form.addEventListener("submit", (event) => this.submitted(event));
-    addEventListener("keydown", (event) => this.key(event));
-    addEventListener("online", () => this.save());
-    document.addEventListener("visibilitychange", () => document.hidden && this.save(true));
-    this.part("keep-mine").onclick = () => this.settle(this.field.value);
-    this.part("keep-theirs").onclick = () => this.settle(this.theirs);
-    this.part("keep-both").onclick = () => this.settle(`${this.theirs}\n\n${this.field.value}`);
+    const question = this.dataset.key;
+    this.shelf = new Shelf(storage, `draft/${question}/${operationId()}`);
+    const world = browserWorld({ question, shelf: this.shelf, tell: (event, detail) => this.told(event, detail) });
+    this.keeper = new DraftKeeper(world, { text: this.field.value, revision: Number(this.dataset.revision) });
+    live(this.shelf.key);
+    onSavedElsewhere(question, (message) => this.keeper.heard(message));
+    this.listen();
+    this.part("shared").checked = !keepsDrafts(storage);
+    this.part("shared-row").hidden = false;
+    if (this.part("words").dataset.unsaved !== undefined) { this.keeper.saved = undefined; this.keeper.typed(this.field.value); }
+    else this.adopt();
     this.count();
     if (matchMedia("(min-width: 48rem)").matches) this.field.focus({ preventScroll: true });
   }
 
+  listen() {
+    this.field.addEventListener("input", () => { this.keeper.typed(this.field.value); this.count(); });
+    this.form.addEventListener("submit", (event) => this.submitted(event));
+    addEventListener("keydown", (event) => this.key(event));
+    addEventListener("online", () => this.keeper.flush());
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.keeper.leave() : this.keeper.flush()));
+    addEventListener("pagehide", () => { this.keeper.leave(); this.shelf.leave(); });
+    addEventListener("pageshow", (event) => event.persisted && this.cameBack());
+    addEventListener("beforeunload", (event) => { if (this.keeper.isDirty && !this.keeper.kept) event.preventDefault(); });
+    this.part("use-merge").onclick = () => this.settle(this.keeper.conflict.merged);
+    this.part("keep-mine").onclick = () => this.settle(this.field.value);
+    this.part("keep-theirs").onclick = () => this.settle(this.keeper.conflict.text);
+    this.part("keep-both").onclick = () => this.settle(`${this.keeper.conflict.text}\n\n${this.field.value}`);
+    this.part("shared").onchange = () => this.share(this.part("shared").checked);
+  }
+
   part(name) { return this.querySelector(`[data-part="${name}"]`); }
-  get key_() { return `draft/${this.dataset.key}`; }
+  word(name) { return this.dataset[name] ?? this.part("words").dataset[name]; }
 
-  restore() {
-    const draft = this.readDraft();
-    if (!draft || draft.text === this.saved) return this.dropDraft();
-    // A draft made from an older revision goes to the server with that revision: it answers with both texts.
-    this.field.value = draft.text;
-    this.revision = draft.revision;
-    this.say(this.dataset.restored);
-    this.save();
+  /** Goes on, one after the other, with the drafts of this question that ended pages left. */
+  async adopt() {
+    while (await adoptDraft(this.keeper, this.shelf, this.dataset.key, ended)) {
+      this.field.value = this.keeper.text;
+      this.count();
+      this.say(this.word("restored"));
+      await this.keeper.flush();
+    }
   }
 
-  readDraft() {
-    try { return JSON.parse(localStorage.getItem(this.key_)); } catch { return null; }
+  /** Out of the browser's memory of pages: the server may have a newer text, and another page may have the draft. */
+  cameBack() {
+    if (!this.keeper.isDirty || (this.keeper.kept && !this.shelf.leave(false))) location.reload();
+    else this.keeper.flush();
   }
 
-  keepDraft() {
-    try { localStorage.setItem(this.key_, JSON.stringify({ text: this.field.value, revision: this.revision })); } catch { /* full or forbidden: the server still gets it */ }
+  share(shared) {
+    setKeepsDrafts(storage, !shared);
+    this.keeper.keep();
   }
 
-  dropDraft() {
-    try { localStorage.removeItem(this.key_); } catch { /* nothing was kept */ }
+  told(event, detail) {
+    const time = () => new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    const loose = this.keeper.kept ? "" : this.word("unkept");
+    this.part("locked").hidden = event !== "locked";
+    if (event === "text") { this.field.value = detail; this.count(); this.acknowledged(); }
+    if (event === "saving") this.say(this.word("saving"));
+    if (event === "saved") { this.acknowledged(); this.say(`${this.word("saved")} ${time()}`); }
+    if (event === "offline") this.say(loose || this.word("offline"), false);
+    if (event === "trouble") this.say(detail || loose || this.word("kept"), false);
+    if (event === "locked") this.say(loose || this.word("kept"), false);
+    if (event === "refused") this.say(detail || this.word("kept"), false);
+    if (event === "conflict") this.conflict(detail);
   }
 
-  typed() {
-    this.keepDraft();
+  /** The plain form must fit to what is stored, for it is sent when the person goes on. */
+  acknowledged() {
+    this.form.elements.revision.value = this.keeper.revision;
+    this.form.elements.operation.value = operationId();
+  }
+
+  say(text, good = true) {
+    const status = this.part("status");
+    status.hidden = !text;
+    if (status.textContent !== text) status.textContent = text;
+    status.classList.toggle("good", good);
+    status.classList.toggle("warn", !good);
+  }
+
+  conflict({ parts, merged }) {
+    const marked = (kind) => parts.filter(([each]) => each === "same" || each === kind).map(([each, text]) => (each === "same" ? text : Object.assign(document.createElement("mark"), { textContent: text })));
+    this.part("theirs").replaceChildren(...marked("gone"));
+    this.part("yours").replaceChildren(...marked("new"));
+    this.part("merged").textContent = merged ?? "";
+    this.part("merge").hidden = this.part("use-merge").hidden = merged === null;
+    this.part("choices").hidden = this.part("conflict").hidden = false;
+    this.say(this.word("conflict"), false);
+    this.part("conflict").scrollIntoView({ block: "nearest" });
+  }
+
+  settle(text) {
+    this.part("conflict").hidden = true;
+    this.field.value = text;
+    this.keeper.settle(text);
+    this.acknowledged();
     this.count();
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.save(), PAUSE);
+    this.field.focus();
+  }
+
+  async submitted(event) {
+    if (this.leaving) return;
+    event.preventDefault();
+    const button = event.submitter ?? this.part("next");
+    await this.keeper.flush();
+    if (this.keeper.isDirty) return; // the status says why
+    this.leaving = true;
+    this.acknowledged();
+    this.form.requestSubmit(button);
   }
 
   count() {
@@ -74,96 +136,6 @@ class AnswerSheet extends HTMLElement {
   wordForm(words) {
     const { wordsOne, wordsFew, wordsMany } = this.dataset;
     return { one: wordsOne, few: wordsFew }[new Intl.PluralRules(document.documentElement.lang).select(words)] ?? wordsMany;
-  }
-
-  say(text, good = true) {
-    const status = this.part("status");
-    status.hidden = !text;
-    if (status.textContent !== text) status.textContent = text;
-    status.classList.toggle("good", good);
-    status.classList.toggle("warn", !good);
-  }
-
-  /** Sends the field's text unless it is stored already. One request at a time; the last text wins. */
-  async save(leaving = false) {
-    clearTimeout(this.timer);
-    if (this.conflicting || this.field.value === this.saved) return this.running;
-    if (this.running && !leaving) { this.again = true; return this.running; }
-    this.running = this.send(this.field.value, leaving).finally(() => {
-      this.running = null;
-      if (this.again) { this.again = false; this.save(); }
-    });
-    return this.running;
-  }
-
-  async send(text, keepalive) {
-    // The same text gets the same id, so that a save whose reply was lost is not stored twice.
-    if (this.operationText !== text) { this.operationText = text; this.operation = operationId(); }
-    this.say(this.dataset.saving);
-    let response;
-    try {
-      response = await fetch(this.dataset.url, {
-        method: "PUT", keepalive: keepalive && text.length < 20000, redirect: "manual", signal: AbortSignal.timeout(15000),
-        headers: { "Content-Type": "application/json", "X-CSRFToken": csrfToken() },
-        body: JSON.stringify({ text, revision: this.revision, operation: this.operation }),
-      });
-    } catch { return this.later(this.dataset.offline); }
-    if (response.type === "opaqueredirect" || response.status === 401 || response.status === 403) return this.say(this.dataset.locked, false);
-    const reply = await response.json().catch(() => ({}));
-    if (response.status === 409) return this.conflict(reply);
-    if (response.status >= 500) return this.later(this.dataset.kept);
-    if (!response.ok) return this.say(reply.error || this.dataset.kept, false);
-    await this.acknowledge(text, reply);
-  }
-
-  async acknowledge(text, reply) {
-    if (reply.text !== undefined && this.field.value === text) { this.field.value = reply.text; text = reply.text; }
-    if (await digest(text) !== reply.sha256) return this.later(this.dataset.kept);
-    this.revision = reply.revision;
-    this.saved = text;
-    this.wait = 1000;
-    this.form.elements.revision.value = reply.revision;
-    this.form.elements.operation.value = operationId();
-    if (this.field.value === text) { this.dropDraft(); this.say(`${this.dataset.saved} ${new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })}`); }
-    else this.again = true;
-  }
-
-  later(message) {
-    this.say(message, false);
-    this.timer = setTimeout(() => this.save(), this.wait * (0.75 + Math.random() / 2));
-    this.wait = Math.min(this.wait * 2, 30000);
-  }
-
-  conflict(reply) {
-    this.conflicting = true;
-    this.revision = reply.revision;
-    this.theirs = reply.text;
-    this.part("theirs").textContent = reply.text;
-    this.part("conflict").hidden = false;
-    this.say(this.dataset.conflict, false);
-    this.part("conflict").scrollIntoView({ block: "nearest" });
-  }
-
-  settle(text) {
-    this.conflicting = false;
-    this.part("conflict").hidden = true;
-    this.saved = this.theirs;
-    this.field.value = text;
-    this.form.elements.revision.value = this.revision;
-    this.field.focus();
-    this.typed();
-    this.save();
-  }
-
-  async submitted(event) {
-    if (this.leaving) return;
-    event.preventDefault();
-    const button = event.submitter ?? this.part("next");
-    await this.save();
-    await this.running;
-    if (this.conflicting || this.field.value !== this.saved) return; // the status says why
-    this.leaving = true;
-    this.form.requestSubmit(button);
   }
 
   key(event) {

@@ -11,6 +11,10 @@ export const operationId = () => crypto.randomUUID();
 
 if (localStorage.getItem("tell-me")) import("./run-elsewhere.js"); // a training's end is waited for
 
+try {
+  if (Object.keys(localStorage).some((key) => key.startsWith("draft/"))) import("./draft-sender.js"); // texts that wait here
+} catch { /* a browser that keeps nothing */ }
+
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
   if (button?.dataset.once === undefined || event.defaultPrevented) return;
