@@ -173,3 +173,67 @@ class ReportItem(Owned):
     def best(self) -> list[Any]:
         """The words of the options that were preferred."""
         return [self.options[index] for index in self.chosen]
+
+
+class FriendLink(Owned):
+    """A private address under which friends guess which of several replies is the person's own.
+
+    Friends see a question only if it is `approved` and the link is open. `token` is kept as it is, since the person
+    copies the address again and again, and everything that it opens stands beside it in the same database.
+    """
+
+    class State(models.TextChoices):
+        PREPARING = "preparing", _("replies are being made")
+        READY = "ready", _("for you to look through")
+        OPEN = "open", _("open")
+        CLOSED = "closed", _("closed")
+        FAILED = "failed", _("failed")
+
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="friend_links")
+    version = models.ForeignKey(PersonaModel, on_delete=models.CASCADE, related_name="friend_links")
+    other = models.ForeignKey(PersonaModel, null=True, on_delete=models.SET_NULL, related_name="+")  # another person's
+    token = models.CharField(max_length=64, unique=True)
+    state = models.CharField(max_length=10, choices=State, default=State.PREPARING)
+    error = models.TextField(blank=True)  # one sentence for the person
+    expires_at = models.DateTimeField(null=True)  # set when it is opened
+    window_began = models.DateTimeField(null=True)  # of the hour in which `window_posts` are counted
+    window_posts = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.persona} {self.created_at:%F}: {self.state}"
+
+
+class FriendQuestion(Owned):
+    """A question with the beginning of the person's held-out answer and what each model said to it."""
+
+    link = models.ForeignKey(FriendLink, on_delete=models.CASCADE, related_name="questions")
+    number = models.PositiveIntegerField()
+    question = models.TextField()
+    own = models.TextField()
+    replies = models.JSONField(default=dict)  # {"persona": str, "base": str, "other": str}; the last where there is one
+    approved = models.BooleanField(default=False)  # the person looked at it and lets friends see it
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["link", "number"], name="a_friends_question_once")]
+
+    def __str__(self) -> str:
+        return self.question
+
+
+class FriendGuess(Owned):
+    """Which reply a friend took for the person's own. The owner is the persona's: friends have no account."""
+
+    question = models.ForeignKey(FriendQuestion, on_delete=models.CASCADE, related_name="guesses")
+    friend = models.UUIDField()  # drawn for each session, tied to nobody
+    picked = models.CharField(max_length=8)  # own, persona, base, other
+
+    class Meta:
+        ordering = ["created_at"]
+        constraints = [models.UniqueConstraint(fields=["question", "friend"], name="one_guess_a_friend")]
+
+    def __str__(self) -> str:
+        return self.picked
