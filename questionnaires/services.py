@@ -45,6 +45,11 @@ class TopicProgress:
     def total(self) -> int:
         return len(self.questions)
 
+    @property
+    def first_open(self) -> Question:
+        """The first open question of the topic, or its first."""
+        return next((q for q, state in self.questions if state == Answer.State.OPEN), self.questions[0][0])
+
 
 @dataclass(frozen=True)
 class Progress:

@@ -12,6 +12,7 @@ urlpatterns = [
     path("p/<uuid:persona_id>/write/", views.write, name="write"),
     path("p/<uuid:persona_id>/write/new/", views.question_new, name="question_new"),
     path("p/<uuid:persona_id>/questionnaires/", history_views.questionnaires, name="questionnaires"),
+    path("p/<uuid:persona_id>/weekly/", views.weekly, name="weekly"),
     path("p/<uuid:persona_id>/questions/", own_views.own_questions_page, name="own_questions"),
     path("p/<uuid:persona_id>/questions/<slug:slug>/", own_views.question_edit, name="question_edit"),
     path("p/<uuid:persona_id>/questions/<slug:slug>/delete/", own_views.question_delete, name="question_delete"),

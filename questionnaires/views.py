@@ -8,13 +8,16 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from questionnaires import demo, services
-from questionnaires.models import Answer, Persona, Question
+from questionnaires import demo, services, writing
+from questionnaires.models import Answer, Persona, Question, WeeklyQuestion
 from questionnaires.next_best import question_best
-from questionnaires.services import Progress, Refused
+from questionnaires.services import Progress, Refused, SaveResult
+from questionnaires.weekly import weekly_get, weekly_put_off, weekly_switch
 
 
 def visitor(request: HttpRequest) -> User:
@@ -55,12 +58,18 @@ def personas(request: HttpRequest) -> HttpResponse:
             return redirect("write", persona.pk)
         except Refused as refused:
             fault = str(refused)
-    shelf = [
-        (persona, persona.answers.filter(state=Answer.State.ANSWERED).count())
-        for persona in Persona.objects.for_owner(request.user)
-    ]
-    context = {"shelf": shelf, "fault": fault, "has_demo": any(persona.is_demo for persona, _count in shelf)}
+    shelf = [_shelf_entry(persona) for persona in Persona.objects.for_owner(request.user)]
+    context = {"shelf": shelf, "fault": fault, "has_demo": any(entry["persona"].is_demo for entry in shelf)}
     return render(request, "questionnaires/personas.html", context, status=400 if fault else 200)
+
+
+def _shelf_entry(persona: Persona) -> dict[str, Any]:
+    return {
+        "persona": persona,
+        "answered": persona.answers.filter(state=Answer.State.ANSWERED).count(),
+        "weekly": weekly_get(persona=persona, today=timezone.localdate()),
+        "weekly_is_off": WeeklyQuestion.objects.filter(persona=persona, is_off=True).exists(),
+    }
 
 
 @require_POST
@@ -109,33 +118,60 @@ def question(request: HttpRequest, persona_id: uuid.UUID, slug: str) -> HttpResp
     if not persona.is_demo and persona.current_question_id != asked.pk:
         persona.current_question = asked
         persona.save(update_fields=["current_question"])
-    return render(request, "questionnaires/question.html", question_context(persona, asked))
+    return render(request, "questionnaires/question.html", _question_page(request, persona, asked))
+
+
+def _question_page(request: HttpRequest, persona: Persona, asked: Question) -> dict[str, Any]:
+    """The context of the screen. Focus mode is remembered in a cookie, so that the page comes without a jump."""
+    return question_context(persona, asked) | {"focus": request.COOKIES.get("focus") == "1"}
 
 
 MARKS = {"skip": Answer.State.SKIPPED, "later": Answer.State.LATER, "refuse": Answer.State.REFUSED}
 
 
+STAYING = {"stay", "follow"}
+
+
 def _question_post(request: HttpRequest, persona: Persona, asked: Question) -> HttpResponse:
     action = request.POST.get("action", "next")
-    text = request.POST.get("text", "").replace("\r\n", "\n")  # browsers send forms with CRLF
+    text, follow = _posted(request, "text"), _posted(request, "follow_text").strip()
+    entered = {"text": text, "follow_text": follow}
     try:
-        result = services.answer_save(
-            persona=persona,
-            question=asked,
-            text=text,
-            base_revision=_number(request.POST.get("revision")),
-            operation_id=request.POST.get("operation") or uuid.uuid4().hex,
-            state=MARKS.get(action, ""),
-        )
+        result = _answer_store(request, persona, asked, text, follow)
     except Refused as refused:
-        context = question_context(persona, asked) | {"fault": str(refused), "text": text}
+        context = _question_page(request, persona, asked) | entered | {"fault": str(refused)}
         return render(request, "questionnaires/question.html", context, status=refused.status)
     if result.outcome == "conflict":
-        context = question_context(persona, asked) | {"conflict": result, "text": result.joined}
+        context = _question_page(request, persona, asked) | entered | {"conflict": result, "text": result.joined}
         return render(request, "questionnaires/question.html", context, status=409)
     progress = services.progress_get(persona=persona)
     target = _neighbour(progress, asked, -1 if action == "previous" else 1)
-    return redirect("question", persona.pk, (asked if action == "stay" else target or asked).slug)
+    return redirect("question", persona.pk, (asked if action in STAYING else target or asked).slug)
+
+
+def _posted(request: HttpRequest, name: str) -> str:
+    return request.POST.get(name, "").replace("\r\n", "\n")  # browsers send forms with CRLF
+
+
+def _answer_store(request: HttpRequest, persona: Persona, asked: Question, text: str, follow: str) -> SaveResult:
+    """Saves the text, then what was answered to the follow-up question as a paragraph after it."""
+    operation = request.POST.get("operation") or uuid.uuid4().hex
+    state = MARKS.get(request.POST.get("action", ""), "")
+    base = _number(request.POST.get("revision"))
+    saved = services.answer_save(
+        persona=persona, question=asked, text=text, base_revision=base, operation_id=operation, state=state
+    )
+    if not follow or saved.outcome == "conflict":
+        return saved
+    return services.answer_save(
+        persona=persona,
+        question=asked,
+        text=f"{text.rstrip()}\n\n{follow}".lstrip(),
+        base_revision=saved.revision,
+        operation_id=f"{operation[:56]}-follow",
+        state=state,
+        source="follow-up",
+    )
 
 
 def _number(text: str | None) -> int:
@@ -169,7 +205,22 @@ def question_context(persona: Persona, asked: Question) -> dict[str, Any]:
         "next": _neighbour(progress, asked, 1),
         "operation": uuid.uuid4().hex,
         "best": None if persona.is_demo else question_best(persona=persona, progress=progress, but=asked),
+        **writing.outline_context(persona=persona, progress=progress, topic=topic),
+        **writing.short_answer_context(answer=answer),
     }
+
+
+@require_POST
+def weekly(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
+    """Puts the question of the week off (`later`), switches it `off`, or `on` again."""
+    persona = persona_or_404(request, persona_id)
+    action, today = request.POST.get("action", ""), timezone.localdate()
+    if not persona.is_demo and action == "later":
+        weekly_put_off(persona=persona, today=today)
+    elif not persona.is_demo and action in {"on", "off"}:
+        weekly_switch(persona=persona, today=today, on=action == "on")
+    back = request.POST.get("next", "")
+    return redirect(back if url_has_allowed_host_and_scheme(back, allowed_hosts=None) else "personas")
 
 
 @require_http_methods(["GET", "POST"])
