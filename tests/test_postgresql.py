@@ -27,7 +27,7 @@ def as_server_user(*command: str) -> list[str]:
 def database_url(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pg")
     if os.geteuid() == 0:
-        for parent in (folder, *folder.parents[:2]):
+        for parent in (folder, *folder.parents[:3]):  # of several test processes each has a folder more
             parent.chmod(0o755)
         shutil.chown(folder, "postgres")
     binaries, data = BINARIES[-1].parent, folder / "data"
