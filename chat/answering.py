@@ -190,7 +190,7 @@ class _Clock:
 
     def figures(self, grounding: Grounding) -> dict[str, Any]:
         now = perf_counter()
-        figures: dict[str, Any] = {"seconds": round(now - self._begun, 3), "tries": self.tries}
+        figures: dict[str, Any] = {"seconds": round(now - self._begun, 3), "tries": self.tries, "kind": grounding.kind}
         if grounding.probability is not None:
             figures["probability"] = round(grounding.probability, 4)
         if self._first and self._finish:

@@ -80,8 +80,8 @@ def branch_choose(*, message: Message) -> None:
     Conversation.objects.filter(pk=message.conversation_id).update(head=head)
 
 
-def reply_again(*, reply: Message, version: PersonaModel | None = None) -> Message:
-    """Another reply to the same message, beside `reply`; the one that is under way, where there is one (409)."""
+def reply_again(*, reply: Message, version: PersonaModel | None, manner: str = "") -> Message:
+    """Another reply to the same message, beside `reply`. Refused (409) while one is under way."""
     with transaction.atomic():
         conversation = Conversation.objects.select_for_update().get(pk=reply.conversation_id)
         make_way(conversation)
@@ -94,10 +94,11 @@ def reply_again(*, reply: Message, version: PersonaModel | None = None) -> Messa
             number=number,
             role=Message.Role.PERSONA,
             state=State.PENDING,
-            version=version or reply.version,
+            version=version,
             attempt=siblings.exclude(text="").count(),
         )
-        Conversation.objects.filter(pk=conversation.pk).update(head=fresh)
+        kept = manner if manner in Conversation.Manner.values else conversation.manner
+        Conversation.objects.filter(pk=conversation.pk).update(head=fresh, manner=kept)
         return fresh
 
 

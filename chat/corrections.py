@@ -51,7 +51,7 @@ def correction_save(
     kind = Correction.Kind.APPROVED if text == reply.text.strip() else Correction.Kind.CORRECTED
     with transaction.atomic():
         earlier = Correction.objects.select_for_update().filter(reply=reply).first()
-        if earlier and (earlier.text, earlier.place) == (text, place) and not question:
+        if earlier and _is_same(earlier, text, place, question):
             return earlier
         if earlier:
             _forget(earlier)
@@ -67,6 +67,12 @@ def _check(reply: Message, text: str, place: str) -> None:
         raise Refused(_("This reply is not finished. Wait for its end, or stop it."), status=409)
     if not text:
         raise Refused(_("Write what you would really say."))
+
+
+def _is_same(earlier: Correction, text: str, place: str, question: str) -> bool:
+    """A form that was sent twice."""
+    stands = earlier.answer.question.text if earlier.answer else ""
+    return (earlier.text, earlier.place) == (text, place) and _line(question) in {"", stands}
 
 
 def _target(reply: Message, place: str, question: str) -> Target:

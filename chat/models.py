@@ -101,8 +101,8 @@ class Message(Owned):
 
     @property
     def asked_text(self) -> str:
-        """Of a reply: the message that it answers."""
-        return self.parent.text if self.parent else ""
+        """Of a reply: the message that it answers, in the persona's language."""
+        return self.parent.in_persona_language if self.parent else ""
 
     @property
     def in_persona_language(self) -> str:

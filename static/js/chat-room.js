@@ -1,5 +1,7 @@
 // The chat room: sends a message, shows the reply while it comes, stops it. Without this file the form posts the page.
 import { csrfToken, operationId } from "./page.js";
+import { sent } from "./chat-swap.js";
+import { canDictate, canSpeak, dictate, speak } from "./chat-voice.js";
 
 class ChatRoom extends HTMLElement {
   connectedCallback() {
@@ -11,22 +13,68 @@ class ChatRoom extends HTMLElement {
     addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.reply && !event.isComposing) { event.preventDefault(); this.stop(); }
     });
-    this.addEventListener("submit", (event) => {
-      if (!event.target.matches(".again")) return;
-      event.preventDefault();
-      this.field.value = event.target.elements.text.value;
-      this.send();
-    });
-    const running = [...this.querySelectorAll(".reply[aria-busy]")].pop();
-    if (running) this.follow(running);
-    else fetch(this.dataset.warm, { method: "POST", headers: { "X-CSRFToken": csrfToken() } }).catch(() => {}); // the message will tell
+    this.addEventListener("submit", (event) => this.swap(event));
+    this.addEventListener("click", (event) => this.tool(event));
+    this.toggleAttribute("data-dictates", canDictate);
+    this.toggleAttribute("data-speaks", canSpeak);
+    addEventListener("pagehide", () => this.leave());
+    if (!this.followRunning()) fetch(this.dataset.warm, { method: "POST", headers: { "X-CSRFToken": csrfToken() } }).catch(() => {}); // the message will tell
     if (matchMedia("(min-width: 48rem)").matches) this.field.focus({ preventScroll: true });
-    if (this.querySelector(".said")) this.down();
+    if (this.querySelector(".said") && !location.hash) this.down();
   }
 
   disconnectedCallback() { this.source?.close(); }
 
   part(name) { return this.querySelector(`[data-part="${name}"]`); }
+
+  followRunning() {
+    const running = [...this.querySelectorAll(".reply[aria-busy]")].pop();
+    if (running) this.follow(running);
+    return running;
+  }
+
+  /** A form inside the talk: the talk that comes back takes the place of this one. */
+  async swap(event) {
+    if (!event.target.matches("[data-swap]")) return;
+    event.preventDefault();
+    if (this.reply || this.sending) return;
+    this.sending = true;
+    const { talk, fault } = await sent(event.target, event.submitter, this.dataset, this.chosen());
+    this.sending = false;
+    this.fault(fault || "");
+    if (fault) return this.part("fault").focus();
+    const place = event.target.closest("article")?.id;
+    this.part("talk").replaceWith(document.adoptNode(talk));
+    if (this.followRunning()) return this.down();
+    const article = (place && document.getElementById(place)) || [...this.querySelectorAll(".reply")].pop();
+    article?.querySelector("summary, button")?.focus({ preventScroll: true });
+    this.part("announce").textContent = article?.querySelector(".kept, .words")?.textContent || "";
+  }
+
+  chosen() {
+    const { version, manner } = this.form.elements;
+    return { version: version.value, manner: manner.value };
+  }
+
+  tool(event) {
+    const button = event.target.closest("[data-tool]");
+    const said = () => button.closest("article").querySelector('[data-part="said"]').textContent;
+    if (button?.dataset.tool === "copy") navigator.clipboard.writeText(said()).then(() => this.done(button), () => {});
+    if (button?.dataset.tool === "speak") speak(button, said());
+    if (button?.dataset.tool === "dictate") dictate(button, this.field, document.documentElement.lang);
+  }
+
+  done(button) {
+    const label = button.textContent;
+    button.textContent = this.part("announce").textContent = button.dataset.done;
+    setTimeout(() => { button.textContent = label; }, 1500);
+  }
+
+  /** A temporary conversation goes when its page is left; loaded again within a minute, it stays. */
+  leave() {
+    if (!this.dataset.close || !this.querySelector(".said")) return;
+    navigator.sendBeacon(this.dataset.close, new URLSearchParams({ csrfmiddlewaretoken: csrfToken() }));
+  }
 
   key(event) {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return; // Shift+Enter: a new line
@@ -47,6 +95,7 @@ class ChatRoom extends HTMLElement {
     this.part("talk").append(fragment(answer.html));
     history.replaceState(null, "", new URL("../", this.form.action)); // the new conversation's own address
     for (const part of this.querySelectorAll('[data-part="begun"]')) part.hidden = false;
+    this.part("not-begun")?.remove();
     this.follow(this.part("talk").lastElementChild);
     this.down();
   }
@@ -60,7 +109,9 @@ class ChatRoom extends HTMLElement {
         method: "POST", redirect: "manual", signal: AbortSignal.timeout(15000),
         headers: { "Content-Type": "application/json", "X-CSRFToken": csrfToken() },
         // The operation's id stays the same until the server has it, so a lost reply does not ask twice.
-        body: JSON.stringify({ text, operation: fields.operation.value, version: fields.version.value }),
+        body: JSON.stringify({
+          text, operation: fields.operation.value, ...this.chosen(), temporary: fields.temporary?.value || "",
+        }),
       });
     } catch { return this.fault(this.dataset.offline); }
     if (response.type === "opaqueredirect" || response.status === 403) return this.fault(this.dataset.locked);

@@ -8,12 +8,15 @@ from django.test import AsyncClient
 from django.urls import reverse
 
 from chat import services
-from chat.models import Conversation, Message
+from chat.models import BlindPair, Conversation, Correction, Message
 from questionnaires.models import Answer
 from tests.chat.conftest import make_version
 
-GETS = ("chat", "chat_conversation", "chat_stream")
-POSTS = ("chat_message", "chat_warm", "chat_new", "chat_delete", "chat_stop")
+GETS = ("chat", "chat_conversation", "chat_stream", "chat_find", "corrections", "chat_export", "blind")
+OF_A_REPLY = ("chat_stop", "chat_again", "chat_more", "chat_correct", "chat_show")
+POSTS = ("chat_message", "chat_warm", "chat_new", "chat_rename", "chat_delete", "chat_restore", "chat_close",
+         "correction_undo", "blind_pick", *OF_A_REPLY)  # fmt: skip
+OF_A_PERSONA = ("chat", "chat_warm", "chat_find", "corrections", "blind")
 URLS = dict.fromkeys(GETS, "get") | dict.fromkeys(POSTS, "post")
 
 
@@ -21,8 +24,14 @@ URLS = dict.fromkeys(GETS, "get") | dict.fromkeys(POSTS, "post")
 def urls(persona, talk_id, post, version):
     """The address of every view, of a conversation with a pending reply."""
     reply = post(version=version)
-    places = {"chat": [persona.pk], "chat_warm": [persona.pk], "chat_stream": [persona.pk, talk_id, reply.pk]}
-    places["chat_stop"] = places["chat_stream"]
+    other = make_version(persona, number=2)
+    row = {"owner": persona.owner, "persona": persona}
+    correction = Correction.objects.create(**row, asked="Where?", text="There.")
+    pair = BlindPair.objects.create(**row, old=version, new=other, question="Where?", new_first=True)
+    places = {name: [persona.pk] for name in OF_A_PERSONA}
+    places |= {name: [persona.pk, talk_id, reply.pk] for name in (*OF_A_REPLY, "chat_stream")}
+    places |= {"chat_export": [persona.pk, talk_id, "json"], "correction_undo": [persona.pk, correction.pk]}
+    places["blind_pick"] = [persona.pk, pair.pk]
     return {name: reverse(name, args=places.get(name, [persona.pk, talk_id])) for name in URLS}
 
 
@@ -49,7 +58,7 @@ def test_a_visitor_without_a_session_is_sent_to_the_door(urls, client, name):
 
 @pytest.mark.parametrize("name", URLS)
 def test_the_wrong_method_is_refused(urls, visitor, name):
-    wrong = {"get": "post", "post": "get"}[URLS[name]]
+    wrong = {"get": "put" if name == "blind" else "post", "post": "get"}[URLS[name]]
     assert getattr(visitor, wrong)(urls[name]).status_code == 405
 
 
@@ -57,7 +66,7 @@ def test_rows_of_another_persona_are_not_found_under_this_one(urls, visitor, own
     from questionnaires.models import Persona
 
     other = Persona.objects.create(owner=owner, name="Bo")
-    for name in set(URLS) - {"chat", "chat_warm"}:
+    for name in set(URLS) - set(OF_A_PERSONA):
         address = urls[name].replace(str(persona.pk), str(other.pk))
         response = getattr(visitor, URLS[name])(address, {"text": "Hi", "operation": "1"})
         assert response.status_code == 404, name
@@ -90,7 +99,7 @@ def form(text, operation="op", version=""):
 def test_a_plain_form_is_answered_with_the_whole_page(visitor, persona, talk_id, engine, told, version):
     address = reverse("chat_message", args=[persona.pk, talk_id])
     response = visitor.post(address, form("Where are you\r\nfrom?", version=str(version.pk)), follow=True)
-    assert response.redirect_chain == [(reverse("chat_conversation", args=[persona.pk, talk_id]), 302)]
+    assert response.redirect_chain == [(reverse("chat_conversation", args=[persona.pk, talk_id]) + "#m2", 302)]
     assert "I grew up by the sea." in response.content.decode()
     said, reply = Message.objects.all()
     assert (said.text, reply.state, reply.version) == ("Where are you\nfrom?", "done", version)
@@ -210,9 +219,12 @@ def test_a_line_can_be_drawn(urls, visitor, persona, talk_id):
     assert Conversation.objects.get(pk=talk_id).line_next
 
 
-def test_a_conversation_can_be_deleted(urls, visitor, persona):
-    assert visitor.post(urls["chat_delete"])["Location"] == reverse("chat", args=[persona.pk])
-    assert "Where are you from?" not in visitor.get(reverse("chat", args=[persona.pk])).content.decode()
+def test_a_deleted_conversation_is_gone_at_once_and_can_be_brought_back(urls, visitor, persona):
+    page = visitor.post(urls["chat_delete"], follow=True).content.decode()
+    assert "Where are you from?" not in page
+    assert urls["chat_restore"] in page
+    assert visitor.get(urls["chat_conversation"]).status_code == 404
+    assert "Where are you from?" in visitor.post(urls["chat_restore"], follow=True).content.decode()
 
 
 def test_earlier_conversations_are_listed(visitor, persona, post, urls, talk_id):
@@ -252,15 +264,14 @@ def test_the_page_keeps_to_the_policy_of_no_inline_code(visitor, persona, answer
     assert Answer.objects.count() == 3
 
 
-def test_a_failed_reply_can_be_asked_for_again_once(visitor, persona, answered, engine, told, talk_id):
+def test_a_failed_reply_can_be_asked_for_again(visitor, persona, answered, engine, told, talk_id):
     engine.status["/v1/chat/completions"] = 500
     failed = answered("Where?")
     engine.status.clear()
-    address = reverse("chat_message", args=[persona.pk, talk_id])
-    assert f'value="again-{failed.pk}"' in visitor.get(reverse("chat", args=[persona.pk])).content.decode()
-    for _time in range(2):
-        visitor.post(address, form("Where?", operation=f"again-{failed.pk}"))
+    assert "Ask again" in visitor.get(reverse("chat", args=[persona.pk])).content.decode()
+    visitor.post(reverse("chat_again", args=[persona.pk, talk_id, failed.pk]))
     assert [message.state for message in Message.objects.filter(role="persona")] == ["failed", "done"]
+    assert Message.objects.filter(role="person").count() == 1
 
 
 def test_an_opened_page_has_the_engine_read_the_answers(urls, visitor, engine, told):
