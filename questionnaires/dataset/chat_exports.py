@@ -20,6 +20,7 @@ _WHATSAPP = re.compile(
     r"(?:[\s\u202f]?[ap]\.?\s?m\.?)?\]?(?:\s-)?\s(?P<who>[^:]{1,80}):\s(?P<text>.*)",
     re.I,
 )
+_NOBODY = "\u200e"
 _NOT_TEXT = re.compile(r"\u200e|<[^<>]{1,40}>|\(file attached\)|\b(?:image|video|audio|sticker|GIF) omitted", re.I)
 
 
@@ -114,8 +115,12 @@ def pairs(messages: list[Said], person: str) -> Iterator[tuple[int, str, str]]:
 
 
 def _turns(messages: list[Said]) -> Iterator[Said]:
-    """What one wrote in a row on one day, as one text; pictures and the like are left out."""
-    texts = (Said(m.place, m.day, m.who, _NOT_TEXT.sub("", m.text).strip()) for m in messages)
+    """What one wrote in a row on one day, as one text; pictures and the like are left out.
+
+    WhatsApp on iOS begins what nobody wrote with a mark for the direction of writing.
+    """
+    written = (message for message in messages if not message.text.startswith(_NOBODY))
+    texts = (Said(m.place, m.day, m.who, _NOT_TEXT.sub("", m.text).strip()) for m in written)
     spoken = (message for message in texts if message.text)
     for (who, day), row in groupby(spoken, key=lambda message: (message.who, message.day)):
         several = list(row)

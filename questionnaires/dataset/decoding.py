@@ -15,13 +15,30 @@ _ENCODINGS_BY_MARK = (
 # Three such bytes in a row are a Cyrillic word in windows-1251; French or German in windows-1252 has one or two.
 _CYRILLIC_RUN = re.compile(rb"[\xc0-\xff]{3}")
 _UTF16_NUL_SHARE = 0.05  # of all bytes; even Cyrillic text has that many spaces and quotes
+_WRITTEN = re.compile("[\t-\r\x20-\u058f\u2000-\u206f]")  # European alphabets and punctuation
+_WRITTEN_SHARE = 0.7  # of characters; bytes taken for UTF-16 by mistake become characters of all sorts
+_OTHER_FILES = (
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF8", "GIF"),
+    (b"%PDF", "PDF"),
+    (b"\x1f\x8b", "gzip"),
+    (b"Rar!", "RAR"),
+    (b"7z\xbc\xaf", "7z"),
+    (b"SQLite format 3", "SQLite"),
+    (b"PAR1", "Parquet"),
+    (b"{\\rtf", "RTF"),
+)
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1b]")
+_MAX_CONTROL_SHARE = 0.1  # of characters; a few come from broken programs and are dropped later
 
 
 def decode_text(data: bytes) -> str:
     """Decode UTF-8 or UTF-16, each with or without a byte order mark, windows-1251 or windows-1252."""
+    _refuse_other_files(data)
     encoding, mark = _encoding(data)
     try:
-        return data[len(mark) :].decode(encoding)
+        text = data[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ImportFailure(
@@ -29,6 +46,20 @@ def decode_text(data: bytes) -> str:
             line,
             encoding=encoding,
         ) from None
+    if len(_CONTROL.findall(text)) > len(text) * _MAX_CONTROL_SHARE:
+        raise ImportFailure("this is no text. Choose a table, JSON, or a text with questions and answers.", 1)
+    return text
+
+
+def _refuse_other_files(data: bytes) -> None:
+    for beginning, kind in _OTHER_FILES:
+        if data.startswith(beginning):
+            raise ImportFailure(
+                "this is a {kind} file, whatever its name says. Choose a table, JSON, or a text with questions and "
+                "answers.",
+                1,
+                kind=kind,
+            )
 
 
 def encoding_name(data: bytes) -> str:
@@ -44,9 +75,15 @@ def _encoding(data: bytes) -> tuple[str, bytes]:
         if data.startswith(mark):
             return encoding, mark
     if data.count(0) > len(data) * _UTF16_NUL_SHARE:
-        return ("utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be"), b""
+        encoding = "utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be"
+        if _looks_written(data.decode(encoding, "replace")):
+            return encoding, b""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
         return ("windows-1251" if _CYRILLIC_RUN.search(data) else "windows-1252"), b""
     return "utf-8", b""
+
+
+def _looks_written(text: str) -> bool:
+    return len(_WRITTEN.findall(text)) >= len(text) * _WRITTEN_SHARE

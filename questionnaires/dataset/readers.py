@@ -23,6 +23,8 @@ _DELIMITERS = ",;\t"
 _COLUMNS = ({"question", "answer"}, {"q", "a"}, {"prompt", "completion"}, {"вопрос", "ответ"})
 _JSON_SPACE = " \t\n\r"
 
+csv.field_size_limit(MAX_BYTES)  # that an answer is too long is said where answers are checked, in better words
+
 # (line from 1, record)
 _Numbered = Iterator[tuple[int, Mapping[str, Any]]]
 
@@ -208,6 +210,7 @@ def _table(text: str) -> _Numbered:
 
 
 def _under(header: list[str], rows: Iterator[tuple[int, list[str]]]) -> _Numbered:
+    _refuse_doubled(header)
     for line, cells in rows:
         if len(cells) > len(header):
             raise ImportFailure(
@@ -218,6 +221,14 @@ def _under(header: list[str], rows: Iterator[tuple[int, list[str]]]) -> _Numbere
             )
         padded = [plain(cell) for cell in cells] + [""] * (len(header) - len(cells))
         yield line, dict(zip(header, padded, strict=True))
+
+
+def _refuse_doubled(header: list[str]) -> None:
+    """Of two columns of a name that is read, one would be lost."""
+    names = [name.strip().casefold() for name in header]
+    for name in sorted(set().union(*_COLUMNS)):
+        if names.count(name) > 1:
+            raise ImportFailure("several columns are called “{name}”. Keep one of them.", 1, name=name)
 
 
 def _delimiter(text: str) -> str | None:
