@@ -3,6 +3,9 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Two files of tests at a time; more would need more than two cores and 8 GB of memory.
+TWO_AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
+
 .PHONY: run install link test test-fast lint bench clean
 
 run: .venv/.installed
@@ -15,10 +18,10 @@ link: .venv/.installed
 
 test: .venv/.installed-dev
 	@scripts/test-system.sh
-	@ENGINE_TEST_CACHE=$(CURDIR)/var/test-base $(PY) -m pytest
+	@ENGINE_TEST_CACHE=$(CURDIR)/var/test-base $(PY) -m pytest $(TWO_AT_ONCE)
 
 test-fast: .venv/.installed-dev
-	@$(PY) -m pytest -m "not slow"
+	@$(PY) -m pytest -m "not slow" $(TWO_AT_ONCE)
 
 lint: .venv/.installed-dev
 	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy . && .venv/bin/lint-imports

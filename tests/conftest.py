@@ -4,6 +4,12 @@ import pytest
 from django.test import Client
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests begin first, so that no process is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def english():
     """A page that was asked for in Russian leaves its thread in Russian."""
