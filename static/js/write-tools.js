@@ -57,6 +57,7 @@ class ShortAnswer extends HTMLElement {
     this.restore();
     this.field.addEventListener("input", () => { clearTimeout(this.timer); this.timer = setTimeout(() => this.show(), PAUSE); });
     this.reply?.addEventListener("input", () => this.keep());
+    document.querySelector("[data-part=shared]")?.addEventListener("change", (event) => event.target.checked && this.forget());
     this.show();
   }
 
@@ -79,6 +80,11 @@ class ShortAnswer extends HTMLElement {
       if (keepsDrafts(localStorage) && this.reply.value) localStorage.setItem(this.key, this.reply.value);
       else localStorage.removeItem(this.key);
     } catch { /* full or forbidden */ }
+  }
+
+  /** On a shared computer nothing stays, of other questions neither. */
+  forget() {
+    for (const key of Object.keys(localStorage)) if (key.startsWith("follow/")) localStorage.removeItem(key);
   }
 
   restore() {
@@ -105,7 +111,14 @@ class DictateButton extends HTMLElement {
   }
 }
 
+/** Where the field does not take the focus by itself, as on a phone, the next question is read out from its heading. */
+function greet() {
+  const moved = document.referrer.startsWith(location.origin) && document.referrer.includes("/write/");
+  if (moved && document.activeElement === document.body) document.getElementById("question").focus({ preventScroll: true });
+}
+
 customElements.define("focus-mode", FocusMode);
 customElements.define("key-list", KeyList);
 customElements.define("short-answer", ShortAnswer);
 customElements.define("dictate-button", DictateButton);
+addEventListener("load", greet);
