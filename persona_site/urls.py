@@ -12,5 +12,6 @@ urlpatterns = [
     path("", include("questionnaires.urls")),
     path("", include("training.urls")),
     path("", include("chat.urls")),
+    path("", include("chat.translation.urls")),
     path("", include("fidelity.urls")),
 ]
