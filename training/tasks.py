@@ -11,11 +11,11 @@ from typing import Any
 from uuid import UUID
 
 import psutil
-from celery import current_app, shared_task
+from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
+from training.doorbell import publish as _publish
 from training.execution import run_execute
 from training.exports import export_make
 from training.models import LOCAL, PersonaModel, TrainingRun
@@ -26,7 +26,6 @@ logger = logging.getLogger(__name__)
 
 LONGEST_COUNTDOWN = 60.0  # seconds; for longer ones the sweep rings
 BEAT_LOOK_SECONDS = 5.0
-PUBLISH_SECONDS = 2  # a click must not wait for a broker that is away
 
 # One byte that the worker's parent process shares with the forked children: without a lock, so a signal handler can
 # set it and a killed child cannot leave it locked.
@@ -124,19 +123,3 @@ def enqueue_trial(base_model: str) -> bool:
 def enqueue_export(version_id: UUID, kind: str) -> bool:
     """Rings for a file of a version; False if the broker is away."""
     return _publish(make_export, str(version_id), kind)
-
-
-def _publish(task: Any, *arguments: str, countdown: float = 0.0) -> bool:
-    options = {
-        **(current_app.conf.broker_transport_options or {}),
-        "socket_timeout": PUBLISH_SECONDS,
-        "socket_connect_timeout": PUBLISH_SECONDS,
-        "max_retries": 0,
-    }
-    try:
-        with current_app.connection_for_write(connect_timeout=PUBLISH_SECONDS, transport_options=options) as connection:
-            task.apply_async(arguments, connection=connection, retry=False, countdown=countdown or None)
-    except OperationalError as error:
-        logger.warning("The broker is away (%s); the sweep rings again.", error)
-        return False
-    return True
