@@ -20,7 +20,7 @@ from questionnaires.dataset.book import Context
 from questionnaires.dataset.chat_exports import PersonNeeded
 from questionnaires.dataset.exports import FORMATS
 from questionnaires.dataset.records import ImportFailure
-from questionnaires.findings import finding_leave, finding_take_up, findings_get
+from questionnaires.findings import file_findings_get, finding_leave, finding_take_up, findings_get
 from questionnaires.importing import import_answers
 from questionnaires.models import Answer, Persona
 from questionnaires.services import Refused
@@ -141,6 +141,7 @@ def _import_report(
         context["report"] = import_answers(
             persona=persona, data=content, filename=filename, dry_run=True, person=person
         )
+        context["file_findings"] = file_findings_get(data=content, filename=filename, person=person)
     except PersonNeeded as needed:
         context["people"] = needed.people[:PEOPLE_SHOWN]
     except (ImportFailure, Refused) as failure:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from questionnaires.dataset import Finding, Item
 from questionnaires.dataset.checks import check
+from questionnaires.dataset.file_checks import check_file
 from questionnaires.dataset.findings import MESSAGES
 from questionnaires.models import LeftFinding, Persona, Topic
 
@@ -30,7 +31,7 @@ def findings_get(*, items: list[Item], slugs: dict[str, str], persona: Persona |
 
     `slugs` maps the key of an answer to its question's slug.
     """
-    labels = {"error": _("must be mended"), "warning": _("look at it"), "advice": _("advice")}
+    labels = severity_labels()
     left = set(LeftFinding.objects.filter(persona=persona).values_list("key", flat=True)) if persona else set()
     views = []
     for found in check(items):
@@ -44,6 +45,32 @@ def findings_get(*, items: list[Item], slugs: dict[str, str], persona: Persona |
         key = hashlib.sha256(silent.encode()).hexdigest()
         views.append(FindingView("advice", labels["advice"], silent, "", key, key in left))
     return sorted(views, key=lambda view: (view.left, list(labels).index(view.severity)))
+
+
+@dataclass(frozen=True)
+class FileFinding:
+    """What an imported training file would be told by a fine-tuning service; `line` is 0 for the whole file."""
+
+    label: str
+    message: str
+    line: int
+
+
+def file_findings_get(*, data: bytes, filename: str, person: str = "") -> list[FileFinding]:
+    """What the checks say of a file with prompt and completion, or messages; nothing of others.
+
+    Raises as `import_answers` does.
+    """
+    labels = severity_labels()
+    return [
+        FileFinding(labels[found.severity], _sentence(found.code, found.params), int(found.source or 0))
+        for found in check_file(data, filename, person)
+    ]
+
+
+def severity_labels() -> dict[str, str]:
+    """How much a finding weighs, in words, the worst first."""
+    return {"error": _("must be mended"), "warning": _("look at it"), "advice": _("advice")}
 
 
 def finding_key(found: Finding) -> str:

@@ -56,14 +56,14 @@ def is_mostly_upper_case(text: str) -> bool:
     return sum(map(str.isupper, text)) * 2 > sum(map(str.islower, text))
 
 
-def size_findings(entries: Sequence[Item] | Sequence[Row]) -> Iterator[Finding]:
+def size_findings(entries: Sequence[Item] | Sequence[Row], wanted: int = ACCEPTABLE_SET) -> Iterator[Finding]:
     """Too few answers are an error: there would be nothing to hold out, and nothing to learn."""
     count = len(entries)
     if count < SMALLEST_SET:
         params = {"minimum": SMALLEST_SET, "count": count, "missing": SMALLEST_SET - count}
         yield Finding("too_few", params=params)
-    elif count < ACCEPTABLE_SET:
-        yield Finding("few", params={"count": count, "wanted": ACCEPTABLE_SET})
+    elif count < wanted:
+        yield Finding("few", params={"count": count, "wanted": wanted})
 
 
 def _variety(items: Sequence[Item]) -> Iterator[Finding]:

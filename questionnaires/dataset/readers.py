@@ -39,13 +39,18 @@ def read(data: bytes, filename: str, person: str = "") -> list[ImportedItem]:
     one who answers. A record has question and answer (or q, a and alts), or prompt and completion, or messages.
     Raises ImportFailure; chat_exports.PersonNeeded where `person` is none of a chat's people.
     """
+    return _items(numbered_records(data, filename, person))
+
+
+def numbered_records(data: bytes, filename: str, person: str = "") -> _Numbered:
+    """The records of a file as they stand in it, with the line of each. Raises as `read` does, while it is read."""
     _refuse_large(data)
     if workbook.is_workbook(data):
-        return _items(_workbook(data, filename))
+        return _workbook(data, filename)
     text = decode_text(data)
     if not text.strip():
         raise ImportFailure("the file is empty. Choose a file with at least one question and answer.")
-    return _items(_records(text, filename.casefold(), person))
+    return _records(text, filename.casefold(), person)
 
 
 def _items(rows: _Numbered) -> list[ImportedItem]:

@@ -17,13 +17,14 @@ from questionnaires.dataset.findings import Finding, worst_first
 from questionnaires.dataset.items import Row
 from questionnaires.dataset.prompt import ANSWER_MARK, QUESTION_MARK, STOP
 
+WANTED_ROWS = 100  # as `prepare_data`
 _PAIR = ("prompt", "completion")
 _PUNCTUATION = " .?!…\"'»”"  # common to the ends of sentences, and no sign that a text is over
 
 
 def check_rows(rows: Sequence[Row]) -> list[Finding]:
     """Findings on the rows of a file, errors first; `source` is the number of the row, from 1."""
-    findings = list(size_findings(rows))
+    findings = list(size_findings(rows, WANTED_ROWS))
     findings += [found for number, row in enumerate(rows, start=1) for found in _row(row, str(number))]
     pairs = [(str(n), row["prompt"], row["completion"]) for n, row in enumerate(rows, start=1) if _is_pair(row)]
     if any("messages" in row for row in rows) and not all("messages" in row for row in rows):

@@ -6,7 +6,7 @@ import pytest
 
 from questionnaires.dataset import RENDERERS, Item, Note, Renderer, check_rows
 
-SUBJECTS = ("piano", "river", "bread", "winter", "sister", "bicycle", "school", "money", "garden")
+SUBJECTS = ("piano", "river", "bread", "winter", "sister", "bicycle", "school", "money", "garden", "harbour", "letter")
 PAIRS = [(f"{one} or {two}?", f"{two} rather than {one}") for one in SUBJECTS for two in SUBJECTS]
 GOOD: list[dict[str, Any]] = [{"prompt": f"Q: {q} ->", "completion": f" {a}.###"} for q, a in PAIRS]
 
@@ -42,10 +42,10 @@ def test_our_own_rows_have_no_findings(rendering: Renderer) -> None:
         (with_first(prompt="Q: a ->", completion="b.###"), ("no_leading_space", "1", "completion")),
         (with_first(prompt="Q: a -> b ->", completion=" b.###"), ("prompt_end_inside", "1", "prompt")),
         (with_first(prompt="Q: a ->", completion=" b ### b.###"), ("completion_end_inside", "1", "completion")),
-        ([*GOOD, GOOD[4]], ("duplicate_row", "82", "")),
+        ([*GOOD, GOOD[4]], ("duplicate_row", "122", "")),
         ([{**row, "prompt": "Q: same ->"} for row in GOOD], ("questions_identical", "", "prompt")),
         (GOOD[:9], ("too_few", "", "")),
-        (GOOD[:69], ("few", "", "")),
+        (GOOD[:99], ("few", "", "")),
         (changed("prompt", " ->", ""), ("no_prompt_end", "", "prompt")),
         (changed("completion", "###", ""), ("no_completion_end", "", "completion")),
         (changed("prompt", "Q: ", "Q: Say it now, "), ("questions_begin_alike", "", "prompt")),
