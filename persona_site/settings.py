@@ -197,6 +197,7 @@ CELERY_TASK_PUBLISH_RETRY = False  # the sweeper rings again; the click must not
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "training.tasks.sweep", "schedule": 15.0, "options": {"expires": 14}},
     "thin": {"task": "questionnaires.tasks.thin_histories", "schedule": 6 * 3600.0, "options": {"expires": 3600}},
+    "likeness": {"task": "fidelity.tasks.sweep", "schedule": 15.0, "options": {"expires": 14}},
 }
 
 LOGGING = {

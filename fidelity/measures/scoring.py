@@ -50,6 +50,11 @@ def orders(options: int, most: int = ALL_ORDERS_UP_TO) -> list[tuple[int, ...]]:
     return rows if options % 2 == 0 else rows + [row[::-1] for row in rows]
 
 
+def rotations(options: int) -> list[tuple[int, ...]]:
+    """As many orders as options, with each option once in each place: the least that a favour for a place ties on."""
+    return [tuple((place + shift) % options for place in range(options)) for shift in range(options)]
+
+
 def choose(log_probabilities: ArrayLike, tokens: ArrayLike, baseline: ArrayLike | None = None) -> Preference:
     """The option whose text the model finds most probable, by the mean log-probability of a token, over all orders.
 

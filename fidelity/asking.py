@@ -1,0 +1,130 @@
+"""Puts one item to one control, and says what came out as fields of a ReportItem. No database here: threads call it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from time import perf_counter
+from typing import Any
+
+from fidelity.controls import Asker, Notes
+from fidelity.engine_client import Completion, TooLong
+from fidelity.measures.facts import Fact, Outcome, Reason, Verdict, judge
+from fidelity.measures.items import listed
+from fidelity.measures.scoring import Preference, choose, choose_by_votes, option_named, points, rotations
+from fidelity.measures.style import form
+from fidelity.models import ReportItem
+from questionnaires.dataset import Note
+
+Kind = ReportItem.Kind
+Fields = dict[str, Any]
+REPLY_TOKENS = 160  # as in chat
+VOTE_TOKENS = 24
+FACT_POINTS = {Outcome.RIGHT: 1.0, Outcome.WRONG: 0.0, Outcome.UNKNOWN: 0.0, Outcome.UNCLEAR: None}
+ONE_OPTION = {
+    "en": "Answer with the words of one of the options and nothing else.",
+    "ru": "Ответьте словами одного из вариантов, больше ничего.",
+}
+
+
+def item_ask(*, row: ReportItem, asker: Asker, language: str) -> Fields:
+    """The fields that the asking fills in, `asked_at` apart. Raises EngineAway, AskingRefused."""
+    begun = perf_counter()
+    try:
+        fields = _ask(row, asker, language)
+    except TooLong:
+        fields = {"points": None, "reasons": [{"code": "too_long", "terms": []}]}
+    return fields | {"seconds": round(perf_counter() - begun, 3)}
+
+
+def _ask(row: ReportItem, asker: Asker, language: str) -> Fields:
+    if row.kind == Kind.VOICE:
+        return _spoken(row, asker, language)
+    if row.kind == Kind.FACT:
+        return _fact(row, asker, language)
+    return _choice(row, asker, language)
+
+
+def _choice(row: ReportItem, asker: Asker, language: str) -> Fields:
+    """By probability where the engine tells it, else by replies; in each order of the options."""
+    notes, shown = notes_for(asker, listed(row.question, row.options, range(len(row.options))))
+    ask = _by_probability if asker.scores else _by_replies
+    preference, scores = ask(row, asker, notes, language)
+    chosen = list(preference.best)
+    gained = None if row.answer is None else points(preference, row.answer)
+    shares = [round(share, 4) for share in _shares(preference.scores, asker.scores)]
+    return {"notes": shown, "scores": scores, "shares": shares, "chosen": chosen, "points": gained}
+
+
+def _by_probability(
+    row: ReportItem, asker: Asker, notes: Sequence[Note], language: str
+) -> tuple[Preference, list[Fields]]:
+    scores, tokens = [], [1] * len(row.options)
+    for order in rotations(len(row.options)):
+        prompt = asker.renderer.prompt(listed(row.question, row.options, order), name=asker.name, notes=notes)
+        space = " " if isinstance(prompt, str) else ""  # a completion begins with one
+        found = asker.engine.score(model=asker.model, prompt=prompt, texts=[space + each for each in row.options])
+        tokens = [each.tokens for each in found]
+        scores.append({"order": list(order), "logprobs": [round(each.logprob, 4) for each in found]})
+    return choose([each["logprobs"] for each in scores], tokens), scores
+
+
+def _by_replies(row: ReportItem, asker: Asker, notes: Sequence[Note], language: str) -> tuple[Preference, list[Fields]]:
+    votes, scores = [], []
+    for order in rotations(len(row.options)):
+        text = f"{listed(row.question, row.options, order)} {ONE_OPTION.get(language, ONE_OPTION['en'])}"
+        prompt = asker.renderer.prompt(text, name=asker.name, notes=notes)
+        reply = asker.renderer.clean(_completed(asker, prompt, VOTE_TOKENS).text)
+        votes.append(option_named(reply, row.options, order))
+        scores.append({"order": list(order), "reply": reply})
+    return choose_by_votes(votes, len(row.options)), scores
+
+
+def _fact(row: ReportItem, asker: Asker, language: str) -> Fields:
+    """As chat would answer; what chat would not answer at all, since nobody told it, is honestly unknown."""
+    fact = Fact(row.item, row.question, row.own, language)
+    if asker.notes is Notes.BEST and not asker.notebook.find(row.question).known:
+        verdict, fields = Verdict(Outcome.UNKNOWN, (Reason("never_told"),)), {"notes": []}
+    else:
+        fields = _reply(row, asker, language, *notes_for(asker, row.question))
+        verdict = judge(str(fields["reply"]), fact)
+    reasons = [asdict(reason) for reason in verdict.reasons]
+    honest = not fact.was_told and verdict.outcome is Outcome.UNKNOWN
+    gained = 1.0 if honest else FACT_POINTS[verdict.outcome]
+    return fields | {"verdict": verdict.outcome.value, "reasons": reasons, "points": gained}
+
+
+def _spoken(row: ReportItem, asker: Asker, language: str) -> Fields:
+    """Without a note: a copied one would say nothing of the voice."""
+    return _reply(row, asker, language, (), [])
+
+
+def _reply(row: ReportItem, asker: Asker, language: str, notes: Sequence[Note], shown: list[Fields]) -> Fields:
+    prompt = asker.renderer.prompt(row.question, name=asker.name, notes=notes)
+    raw = _completed(asker, prompt, REPLY_TOKENS)
+    looks = asdict(form(raw.text, language, raw.ended))
+    return {"reply": asker.renderer.clean(raw.text), "form": looks, "notes": shown}
+
+
+def _completed(asker: Asker, prompt: Any, most: int) -> Completion:
+    return asker.engine.complete(model=asker.model, prompt=prompt, stop=asker.renderer.stop, max_tokens=most)
+
+
+def notes_for(asker: Asker, text: str) -> tuple[tuple[Note, ...], list[Fields]]:
+    """The notes before the question, and the rows that show them."""
+    if asker.notes is Notes.NONE:
+        return (), []
+    found = asker.notebook.find(text)
+    best = (found.note,) if found.note else ()
+    if asker.notes is Notes.BEST:
+        return best, [found.row] if best else []
+    block = asker.notebook.block()
+    return (*block, *best), [{"block": len(block)}, *([found.row] if best else [])]
+
+
+def _shares(scores: Sequence[float], is_logarithm: bool) -> list[float]:
+    """Shares of one: of mean log-probabilities by the softmax, of votes as they are."""
+    weights = [math.exp(score - max(scores)) for score in scores] if is_logarithm else list(scores)
+    total = sum(weights)
+    return [weight / total if total else 1 / len(weights) for weight in weights]

@@ -1,0 +1,88 @@
+"""A loopback server that scores, completes and ranks as a test tells it to."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class FakeEngine:
+    """`likes(model, prompt, text)` gives the log-probability of a text, `says(model, prompt)` a reply.
+
+    `prompt` is the text of the prompt, with the notes in it.
+    """
+
+    def __init__(self):
+        self.likes = lambda model, prompt, text: -float(len(text))
+        self.says = lambda model, prompt: "I do not know."
+        self.known = True
+        self.status = {}  # path -> HTTP status of a failure
+        self.requests = []  # (path, body)
+        self.missing = set()  # models that it does not know
+
+    def bodies(self, path):
+        return [body for seen, body in self.requests if seen == path]
+
+
+class Handler(BaseHTTPRequestHandler):
+    engine: FakeEngine
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        self.answer(200, {"status": "ok"})
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.engine.requests.append((self.path, body))
+        if status := self.engine.status.get(self.path):
+            self.answer(status, {"error": {"message": "no"}})
+            return
+        if body.get("model") in self.engine.missing:
+            self.answer(404, {"error": {"message": "no such model"}})
+            return
+        make = {"/v1/score": self.score, "/v1/rerank": self.rerank}.get(self.path, self.complete)
+        self.answer(200, make(body))
+
+    def score(self, body):
+        prompt = text_of(body)
+        found = [self.engine.likes(body["model"], prompt, text.strip()) for text in body["continuations"]]
+        return {"data": [{"index": n, "logprob": value, "tokens": ["x"]} for n, value in enumerate(found)]}
+
+    def rerank(self, body):
+        """The document that shares most words with the query."""
+        asked = set(body["query"].casefold().split())
+        shared = [len(asked & set(" ".join(one["questions"]).casefold().split())) for one in body["documents"]]
+        best = max(range(len(shared)), key=shared.__getitem__)
+        known = self.engine.known if isinstance(self.engine.known, bool) else self.engine.known(body["query"])
+        hit = {"index": best, "id": body["documents"][best]["id"], "relevance_score": float(shared[best])}
+        return {"results": [hit], "answerable": {"probability": 0.9, "known": known}}
+
+    def complete(self, body):
+        reply = self.engine.says(body["model"], text_of(body))
+        message = {"text": reply} if "prompt" in body else {"message": {"role": "assistant", "content": reply}}
+        return {"choices": [{"index": 0, "finish_reason": "stop", **message}], "usage": {"total_tokens": 20}}
+
+    def answer(self, status, value):
+        content = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+def text_of(body):
+    return body["prompt"] if "prompt" in body else "\n".join(message["content"] for message in body["messages"])
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+
+def serve(engine):
+    """A started server; `server.url` is its address."""
+    server = Server(("127.0.0.1", 0), type("Bound", (Handler,), {"engine": engine}))
+    server.url = f"http://127.0.0.1:{server.server_address[1]}"
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    return server
