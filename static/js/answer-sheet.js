@@ -121,7 +121,7 @@ class AnswerSheet extends HTMLElement {
     if (this.keeper.isDirty) return; // the status says why
     this.leaving = true;
     this.acknowledged();
-    this.form.requestSubmit(button);
+    setTimeout(() => this.form.requestSubmit(button)); // within the first submit event a second one would be ignored
   }
 
   count() {
