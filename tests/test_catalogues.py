@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CATALOGUES = sorted((ROOT / "locale").glob("*/LC_MESSAGES/django.po"))
-APPS = ("persona_site", "questionnaires", "training", "chat", "engine")
+APPS = ("persona_site", "questionnaires", "training", "chat", "fidelity", "engine")
 FORMS = {"ru": 3}
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|(?<!\{)\{\w*\}(?!\})|</?\w+>|%%")
 
@@ -97,7 +97,8 @@ WORD = re.compile(r"[^\W\d_]{2,}")
 # Names of keys, languages and formats, files' endings, and entities.
 THE_SAME_EVERYWHERE = {
     *("Alt", "Ctrl", "Esc", "EN", "RU", "English", "Русский", "ShareGPT", "Alpaca"),
-    *("jsonl", "md", "doctype", "nbsp", "middot"),
+    *("Enter", "JSON", "YAML", "Markdown", "Telegram"),
+    *("jsonl", "md", "doctype", "nbsp", "middot", "http", "focus"),
 }
 
 
