@@ -114,11 +114,11 @@ def reply_continue(*, reply: Message) -> Message:
     with transaction.atomic():
         conversation = Conversation.objects.select_for_update().get(pk=reply.conversation_id)
         make_way(conversation)
-        reply.refresh_from_db()
+        reply.refresh_from_db(fields=["state", "text", "figures"])
         if not can_go_on(reply) or reply.children.exists():
             raise Refused(_("This reply is whole; there is nothing to write on."), status=409)
         rows = Message.objects.filter(pk=reply.pk)
         rows.update(state=State.PENDING, error="", stop_requested=False, heartbeat_at=None)
         Conversation.objects.filter(pk=conversation.pk).update(head=reply)
-    reply.refresh_from_db()
+    reply.refresh_from_db(fields=["state", "error", "stop_requested", "heartbeat_at"])
     return reply

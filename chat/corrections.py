@@ -167,14 +167,21 @@ def _correction(reply: Message, target: Target, revision: int, **fields: Any) ->
 
 def correction_undo(*, correction: Correction) -> None:
     """Takes it back: the answer is as it was. Refused (409) if the answer was changed since."""
-    if correction.answer and correction.answer.revision != correction.revision:
-        raise Refused(_("This answer was changed since. Open it: its history has every earlier text."), status=409)
     with transaction.atomic():
+        answer = _answer(correction)
+        if answer and answer.revision != correction.revision:
+            raise Refused(_("This answer was changed since. Open it: its history has every earlier text."), status=409)
         _forget(correction)
 
 
+def _answer(correction: Correction) -> Answer | None:
+    """As it is now."""
+    rows = Answer.objects.select_for_update(of=("self",)).select_related("question")
+    return rows.filter(pk=correction.answer_id).first()
+
+
 def _forget(correction: Correction) -> None:
-    answer = correction.answer
+    answer = _answer(correction)
     correction.delete()
     if answer is None or answer.revision != correction.revision:
         return

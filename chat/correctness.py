@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 LOOP_WORDS, LOOP_TIMES = 8, 3  # so many words the same, so many times: the model is going in circles
@@ -108,7 +108,7 @@ def fault_of(text: str, *, question: str, said: Iterable[str], finish: str = "st
         return Fault.LOOP
     if (expected := _alphabet(own or question)) and _alphabet(text) not in {None, expected}:
         return Fault.LANGUAGE
-    return Fault.ENDING if finish != "length" and _is_loose(text, own) else None
+    return Fault.ENDING if finish != "length" and _is_loose(text, own.splitlines()) else None
 
 
 def _words(text: str) -> list[str]:
@@ -135,10 +135,10 @@ def _alphabet(text: str) -> str | None:
     return best if total >= ENOUGH_LETTERS and counts[best] > FOREIGN_SHARE * total else None
 
 
-def _is_loose(text: str, own: str) -> bool:
-    """It breaks off in the middle of a sentence, and the person did not end there."""
+def _is_loose(text: str, own: Sequence[str]) -> bool:
+    """It breaks off in the middle of a sentence, and the person did not end a line there."""
     end = text.rstrip()
-    if own and end and end[-20:] in own:
+    if any(line.rstrip().endswith(end[-20:]) for line in own):
         return False
     last = _words(end)[-1:]
     return bool(_LOOSE_END.search(end)) or (end[-1:].isalnum() and last != [] and last[0] in _DANGLING)
