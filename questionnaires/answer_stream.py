@@ -27,12 +27,6 @@ def dataset_stream(*, persona: Persona) -> Iterator[Item]:
                     yield _item(texts, text, persona.language, topic or "own", str(pk))
 
 
-def dataset_count(*, persona: Persona) -> int:
-    """How many items `dataset_stream` gives, without reading their questions."""
-    texts = Answer.objects.filter(persona=persona, state=Answer.State.ANSWERED).values_list("text", flat=True)
-    return sum(bool(text.strip()) for text in texts.iterator())
-
-
 def _after(persona: Persona, topic: str | None, place: tuple[int, int]) -> Any:
     """Answers of a topic beyond (position, key of the question)."""
     position, question = place

@@ -1,11 +1,11 @@
-"""Pages of the data room: the data set as it stands, its findings, export and import."""
+"""Pages of the data room: the data set as it stands, its findings and import."""
 
 import re
 import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -14,12 +14,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from questionnaires import services
 from questionnaires.coverage import coverage_get
-from questionnaires.data_card import card_get, topic_titles
-from questionnaires.dataset import RENDERERS, Item, split_items
-from questionnaires.dataset.book import Context
+from questionnaires.data_card import card_get
+from questionnaires.dataset import split_items
 from questionnaires.dataset.chat_exports import PersonNeeded
-from questionnaires.dataset.exports import FORMATS
 from questionnaires.dataset.records import ImportFailure
+from questionnaires.export_views import format_labels
 from questionnaires.findings import file_findings_get, finding_leave, finding_take_up, findings_get
 from questionnaires.importing import import_answers
 from questionnaires.models import Answer, Persona
@@ -27,7 +26,6 @@ from questionnaires.services import Refused
 from questionnaires.uploads import upload_drop, upload_keep, upload_take
 from questionnaires.views import persona_or_404
 
-FIRST_LINES = 3
 PEOPLE_SHOWN = 40  # of a chat
 
 
@@ -52,8 +50,7 @@ def data_context(persona: Persona) -> dict[str, Any]:
         "validation": len(parts.validation),
         "findings": [finding for finding in found if not finding.left],
         "left": [finding for finding in found if finding.left],
-        "previews": [(name, _preview(items, name, persona)) for name in RENDERERS],
-        "others": [(name, FORMATS[name].extension) for name in FORMATS if name not in RENDERERS],
+        "groups": format_labels(),
     }
 
 
@@ -69,29 +66,6 @@ def finding(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
     else:
         finding_leave(persona=persona, key=key)
     return redirect("data", persona.pk)
-
-
-def _preview(items: list[Item], file_format: str, persona: Persona) -> str:
-    return b"".join(FORMATS[file_format].write(items[:FIRST_LINES], Context(persona.name, {}))).decode()
-
-
-def export_context(persona: Persona) -> Context:
-    """Whose answers they are, and the titles of the chapters in the language of the page."""
-    return Context(persona.name, topic_titles())
-
-
-@require_GET
-def export(request: HttpRequest, persona_id: uuid.UUID, file_format: str) -> StreamingHttpResponse:
-    """The data set as a file, streamed: "marker" has the article's bytes, the others are in dataset/exports.py."""
-    persona = persona_or_404(request, persona_id)
-    if file_format not in FORMATS:
-        raise Http404
-    chosen = FORMATS[file_format]
-    pieces = chosen.write(services.dataset_build(persona=persona), export_context(persona))
-    response = StreamingHttpResponse(pieces, content_type=chosen.content_type)
-    name = slugify(persona.name) or "persona"
-    response["Content-Disposition"] = f'attachment; filename="{name}-{file_format}.{chosen.extension}"'
-    return response
 
 
 @require_GET

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from questionnaires import data_views, history_views, own_views, saving_views, sharing_views, views
+from questionnaires import data_views, export_views, history_views, own_views, saving_views, sharing_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -49,7 +49,8 @@ urlpatterns = [
     path("p/<uuid:persona_id>/write/<slug:slug>/history/", history_views.history, name="history"),
     path("p/<uuid:persona_id>/answers/<slug:slug>/", saving_views.answer, name="answer"),
     path("p/<uuid:persona_id>/data/", data_views.data, name="data"),
-    path("p/<uuid:persona_id>/data/export/<slug:file_format>/", data_views.export, name="export"),
+    path("p/<uuid:persona_id>/data/export/<slug:file_format>/", export_views.export, name="export"),
+    path("p/<uuid:persona_id>/data/take/", export_views.take, name="take"),
     path("p/<uuid:persona_id>/data/finding/", data_views.finding, name="finding"),
     path("p/<uuid:persona_id>/data/map/", data_views.coverage, name="coverage"),
     path("p/<uuid:persona_id>/data/card/", data_views.card, name="card"),

@@ -33,6 +33,7 @@ class ExportFormat:
     extension: str
     content_type: str
     write: Callable[[Iterable[Item], Context], Iterator[bytes]]
+    is_binary: bool = False  # no text to show or print
 
 
 def _rendered(format_name: str) -> Callable[[Iterable[Item], Context], Iterator[bytes]]:
@@ -122,8 +123,8 @@ FORMATS: dict[str, ExportFormat] = {
     "sharegpt": ExportFormat(JSONL, JSON_TYPE, _sharegpt),
     "alpaca": ExportFormat("json", "application/json", _alpaca),
     "csv": ExportFormat("csv", "text/csv; charset=utf-8", _csv),
-    "parquet": ExportFormat("parquet", "application/vnd.apache.parquet", _parquet),
+    "parquet": ExportFormat("parquet", "application/vnd.apache.parquet", _parquet, is_binary=True),
     "markdown": ExportFormat("md", "text/markdown; charset=utf-8", _markdown),
-    "epub": ExportFormat("epub", "application/epub+zip", epub),
-    "pdf": ExportFormat("pdf", "application/pdf", _pdf),
+    "epub": ExportFormat("epub", "application/epub+zip", epub, is_binary=True),
+    "pdf": ExportFormat("pdf", "application/pdf", _pdf, is_binary=True),
 }

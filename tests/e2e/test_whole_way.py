@@ -74,8 +74,9 @@ def test_4_answers_are_imported_after_a_look(page, answers_file):
 
 
 def test_5_the_data_set_is_downloaded_in_the_articles_format(page):
+    page.get_by_role("link", name="With markers").click()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download .jsonl").first.click()
+        page.get_by_role("link", name="Download .jsonl").click()
     lines = Path(download.value.path()).read_bytes().splitlines()
     rows = [json.loads(line) for line in lines]
     assert len(rows) >= 150
