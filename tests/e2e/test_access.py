@@ -26,12 +26,38 @@ def session(site, browser):
         *(demo + room for room in ("write/", "write/find/?q=tea", "data/", "data/map/", "train/", "chat/")),
         demo + "write/who-i-am-introduction/history/",
     ]
-    own = page.get_by_role("link", name="Write", exact=True)
-    if own.count():
-        base = own.first.get_attribute("href").removesuffix("write/")
-        addresses += [base + room for room in ("write/", "write/new/", "data/", "train/", "chat/", "delete/")]
+    base = own_portrait(page)
+    addresses += [base + room for room in ("write/", "data/", "delete/", "questions/", "questionnaires/")]
+    addresses.append(own_questionnaire(page, base))
     yield context.storage_state(), site.link.split("/open/")[0], addresses
+    page.goto(site.link.split("/open/")[0] + base + "delete/")  # the next tests begin without a portrait
+    page.get_by_role("textbox").fill("Ada")
+    page.get_by_role("button", name="Delete").click()
+    page.wait_for_url("**/personas/")
     context.close()
+
+
+def own_portrait(page) -> str:
+    """Begins a portrait with an own question in an own questionnaire; its address up to the rooms."""
+    page.get_by_label("Name").fill("Ada")
+    page.get_by_role("button", name="Begin").click()
+    page.wait_for_url("**/write/**")
+    return "/p/" + page.url.split("/p/")[1].split("write/")[0]
+
+
+def own_questionnaire(page, base) -> str:
+    """Makes a questionnaire of two of the bank's questions and an own one; its address."""
+    page.goto(page.url.split("/p/")[0] + base + "questionnaires/new/")
+    page.get_by_label("Name").fill("Sunday kitchen")
+    page.get_by_label("What it is for").fill("What we ate, and who was late.")
+    page.get_by_role("button", name="Choose the questions").click()
+    page.get_by_text("Who I am").click()
+    for box in page.get_by_role("checkbox").all()[:2]:
+        box.check()
+    page.get_by_label("Or a new one of your own").fill("Who was late?")
+    page.get_by_role("button", name="Add them at the end").click()
+    page.get_by_text("3 questions were added.").wait_for()
+    return "/p/" + page.url.split("/p/")[1].split("?")[0].split("#")[0]
 
 
 @pytest.mark.parametrize(("scheme", "language", "width"), LOOKS)
