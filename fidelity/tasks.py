@@ -12,12 +12,15 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
+from fidelity import friend_tasks  # a worker looks for tasks here alone
 from fidelity.execution import report_execute
 from fidelity.leases import workable
 from fidelity.models import Report
 from fidelity.sweeping import report_sweep, reports_begin
 from training.doorbell import publish as _publish
 from training.tasks import is_shutting_down
+
+__all__ = ["enqueue", "friend_tasks", "ring_next", "run_report", "sweep"]
 
 
 @shared_task(name="fidelity.tasks.run_report")  # type: ignore[untyped-decorator]

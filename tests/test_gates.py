@@ -12,7 +12,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from persona_site.environment import Environment
 
 ROOT = Path(__file__).parent.parent
-OPEN_TO_ALL = {"open", "locked", "health", "set_language", "webhook"}  # the last one wants a signature
+# A webhook wants a signature, and friends the token of an open link.
+OPEN_TO_ALL = {"open", "locked", "health", "set_language", "webhook", "friend", "friend_begin", "friend_guess"}
 
 
 def named_patterns(resolver=None, prefix=()):
