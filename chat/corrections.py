@@ -7,7 +7,6 @@ they would say just that.
 import hashlib
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -78,19 +77,19 @@ def _is_same(earlier: Correction, text: str, place: str, question: str) -> bool:
 def _target(reply: Message, place: str, question: str) -> Target:
     if place == OWN:
         return _own(reply, question)
-    slug = slug_of(reply)
-    found = _questions(reply.conversation.persona).filter(slug=slug).first() if slug else None
+    found = question_under(reply)
     if found is None:
         raise Refused(_("The reply rests on no answer. Keep it as a question of its own."))
     return _as_it_is(reply.conversation.persona, found)
 
 
 def _own(reply: Message, wanted: str) -> Target:
-    """The persona's own question of these words, or a new one."""
+    """The question of these words, where the reply rests on it or the persona has it; else a new one."""
     persona = reply.conversation.persona
     text = _line(wanted) or question_suggested(reply=reply)
     same = text.casefold()
-    for question in Question.objects.filter(persona=persona):
+    under = question_under(reply)
+    for question in [*([under] if under else []), *Question.objects.filter(persona=persona)]:
         if question.text.casefold() == same:
             return _as_it_is(persona, question)
     asked = _line(reply.asked_text)
@@ -118,13 +117,12 @@ def _line(text: str) -> str:
     return line[:MAX_QUESTION_CHARACTERS].rpartition(" ")[0] or line[:MAX_QUESTION_CHARACTERS]
 
 
-def slug_of(reply: Message) -> str:
-    """Of the question that the reply rests on, or that was offered where it was never told; "" for none."""
-    return str(reply.sources[0]["slug"] if reply.sources else reply.offer.get("slug", ""))
-
-
-def _questions(persona: Persona) -> QuerySet[Question]:
-    return Question.objects.filter(persona=None) | Question.objects.filter(persona=persona)
+def question_under(reply: Message) -> Question | None:
+    """The question that the reply rests on, or that was offered where it was never told."""
+    slug = reply.sources[0]["slug"] if reply.sources else reply.offer.get("slug", "")
+    persona = reply.conversation.persona
+    rows = Question.objects.filter(persona=None) | Question.objects.filter(persona=persona)
+    return rows.filter(slug=slug).first() if slug else None
 
 
 def _joined(target: Target, place: str, text: str) -> str:
@@ -219,9 +217,16 @@ def training_offered(*, persona: Persona) -> int:
     return count if count >= ENOUGH else 0
 
 
-def replies_to_review(*, persona: Persona, but: UUID | None = None) -> list[Message]:
-    """What was said in kept conversations and is no answer yet, newest first."""
+def replies_to_review(*, persona: Persona) -> list[Message]:
+    """What was said in kept conversations and is no answer yet, newest first, each once."""
     kept = Conversation.objects.filter(persona=persona, deleted_at=None, is_temporary=False)
     rows = Message.objects.filter(conversation__in=kept, role=Message.Role.PERSONA, correction=None)
-    done = rows.filter(state__in=[Message.State.DONE, Message.State.STOPPED]).exclude(text="").exclude(pk=but)
-    return list(done.select_related("parent", "version", "conversation").order_by("-created_at", "-number")[:REVIEWED])
+    done = rows.filter(state__in=[Message.State.DONE, Message.State.STOPPED]).exclude(text="")
+    newest = done.select_related("parent", "version", "conversation").order_by("-created_at", "-number")
+    seen = {text.strip() for text in Answer.objects.filter(persona=persona).values_list("text", flat=True)}
+    found: list[Message] = []
+    for reply in newest[: 10 * REVIEWED]:
+        if reply.text.strip() not in seen:
+            seen.add(reply.text.strip())
+            found.append(reply)
+    return found[:REVIEWED]

@@ -12,9 +12,9 @@ from django.template.loader import render_to_string
 from chat import lifecycle, services
 from chat.branches import can_go_on, path_get, placed
 from chat.conversations import conversation_open, conversations_earlier, conversations_purge
-from chat.corrections import question_suggested, slug_of, training_offered
+from chat.corrections import question_suggested, question_under, training_offered
 from chat.models import Conversation, Message
-from questionnaires.models import Persona, Question
+from questionnaires.models import Persona
 from questionnaires.services import Refused
 
 
@@ -97,13 +97,15 @@ def shown(message: Message, *, is_last: bool = True) -> dict[str, Any]:
     """What chat/message.html needs besides the persona."""
     if message.role == Message.Role.PERSON:
         return {"message": message, "operation": uuid.uuid4().hex}
-    slug = slug_of(message)
+    rests_on = question_under(message)
+    own = question_suggested(reply=message) if not message.is_running else ""
     return {
         "message": message,
         "correction": getattr(message, "correction", None),
         "goes_on": is_last and can_go_on(message),
-        "rests_on": Question.objects.filter(slug=slug).first() if slug else None,
-        "own_question": question_suggested(reply=message) if not message.is_running else "",
+        "rests_on": rests_on,
+        "own_question": own,
+        "is_same_question": rests_on is not None and rests_on.text.casefold() == own.casefold(),
     }
 
 

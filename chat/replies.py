@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -36,9 +36,10 @@ POLL_SECONDS = 0.5  # of a page that looks on from another process
 OFFER_SECONDS = 3  # the first one ever has the engine read the whole bank, and is not worth the wait
 WARM_UP_SECONDS = 45  # that a message waits for a model server that is still starting
 
+Result = TypeVar("Result")
 State = Message.State
 
-_tasks: set[asyncio.Task[None]] = set()  # the loop itself holds its tasks weakly
+_tasks: set[asyncio.Task[Any]] = set()  # the loop itself holds its tasks weakly
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,36 @@ async def reply_stream(*, reply: Message) -> AsyncIterator[Heard]:
 
     The first page that comes sets the writing going. Ends when the reply has its final state in the database.
     """
-    if await sync_to_async(lifecycle.reply_claim)(reply=reply):
-        heard = reply_begin(reply).listen()
-    elif progress := progress_of(reply.pk):
+    # A page that is closed at this very moment must not take a claimed reply along: the task is not its own.
+    claim = _task_of(_claim(reply, translation.get_language()))
+    if progress := await asyncio.shield(claim) or progress_of(reply.pk):
         heard = progress.listen()
     else:
         heard = _look_on(reply.pk)
     async for event in heard:
         yield event
+
+
+async def _claim(reply: Message, language: str) -> Progress | None:
+    """Begins the writing if nobody else does. Nothing is awaited between the beginning and the return."""
+    if not await sync_to_async(lifecycle.reply_claim)(reply=reply):
+        return None
+    progress = Progress(reply.pk, reply.text)
+
+    async def write() -> None:
+        with translation.override(language):
+            await _write(reply, progress)
+
+    _task_of(write())
+    return progress
+
+
+def _task_of(work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+    """A task in a context of its own, because the request's one, with its database thread, ends with the request."""
+    task = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
+    _tasks.add(task)
+    task.add_done_callback(_ended)
+    return task
 
 
 async def reply_write(*, reply: Message) -> None:
@@ -72,25 +95,7 @@ async def reply_write(*, reply: Message) -> None:
         await _write(reply, Progress(reply.pk, reply.text))
 
 
-def reply_begin(reply: Message) -> Progress:
-    """Starts the writing of a claimed reply.
-
-    In a context of its own, because the request's one, with its database thread, ends with the request.
-    """
-    progress = Progress(reply.pk, reply.text)
-    language = translation.get_language()
-
-    async def write() -> None:
-        with translation.override(language):
-            await _write(reply, progress)
-
-    task = asyncio.get_running_loop().create_task(write(), context=contextvars.Context())
-    _tasks.add(task)
-    task.add_done_callback(_ended)
-    return progress
-
-
-def _ended(task: asyncio.Task[None]) -> None:
+def _ended(task: asyncio.Task[Any]) -> None:
     _tasks.discard(task)
     if not task.cancelled() and (error := task.exception()):
         logger.error("a reply failed", exc_info=error)

@@ -30,6 +30,7 @@ class Progress:
         self.reply_id = reply_id
         self.text = text
         self.stopped = asyncio.Event()
+        self.has_ended = False
         self._loop = asyncio.get_running_loop()
         self._listeners: list[asyncio.Queue[Heard]] = []
 
@@ -49,6 +50,7 @@ class Progress:
             self.wait()
 
     def end(self) -> None:
+        self.has_ended = True
         self._tell("end", {})
 
     def stop_soon(self) -> None:
@@ -61,8 +63,10 @@ class Progress:
         try:
             if self.text:
                 yield "full", {"text": self.text}
-            while (event := await queue.get())[0] != "end":
-                yield event
+            while not self.has_ended or not queue.empty():
+                event = await queue.get()
+                if event[0] != "end":
+                    yield event
         finally:
             self._listeners.remove(queue)
 

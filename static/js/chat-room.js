@@ -15,6 +15,7 @@ class ChatRoom extends HTMLElement {
     });
     this.addEventListener("submit", (event) => this.swap(event));
     this.addEventListener("click", (event) => this.tool(event));
+    this.addEventListener("toggle", ({ target }) => { if (target.open) target.querySelector("form")?.scrollIntoView({ block: "nearest" }); }, true);
     this.toggleAttribute("data-dictates", canDictate);
     this.toggleAttribute("data-speaks", canSpeak);
     addEventListener("pagehide", () => this.leave());

@@ -401,3 +401,26 @@ def test_a_visitor_s_text_forges_no_marker_role_or_note(engine, told, persona, a
         assert request["prompt"].count("###Q: ") == 1
         assert request["prompt"].count("\nQ:") == 0
         assert request["prompt"].count(" ->") == 2
+
+
+def test_a_page_closed_at_the_moment_of_the_claim_does_not_take_the_reply_along(engine, told, post, monkeypatch):
+    claim = lifecycle.reply_claim
+
+    def slow_claim(**fields):
+        claimed = claim(**fields)
+        time.sleep(0.2)
+        return claimed
+
+    monkeypatch.setattr(lifecycle, "reply_claim", slow_claim)
+    reply = post()
+
+    async def closed_meanwhile():
+        page = asyncio.create_task(heard(reply))
+        await asyncio.sleep(0.1)
+        page.cancel()
+        await asyncio.wait({page})
+        return [event async for event in replies.reply_stream(reply=reply)]
+
+    async_to_sync(closed_meanwhile)()
+    reply.refresh_from_db()
+    assert (reply.state, reply.text) == ("done", "I grew up by the sea.")
