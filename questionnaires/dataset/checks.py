@@ -14,7 +14,7 @@ from itertools import takewhile
 
 from questionnaires.dataset.findings import Finding, worst_first
 from questionnaires.dataset.items import Item, Row
-from questionnaires.dataset.personal_data import personal_data
+from questionnaires.dataset.personal_data import beginning, personal_data
 from questionnaires.dataset.similarity import near_duplicates, shingles, words
 from questionnaires.dataset.text import normalise
 
@@ -150,8 +150,8 @@ def _texts(item: Item) -> Iterator[Finding]:
 
 
 def _secrets(item: Item) -> Iterator[Finding]:
-    for kind, beginning in personal_data(item.answer):
-        yield Finding(kind, item.source, "answer", {"text": beginning})
+    for found in personal_data(item.answer, item.language):
+        yield Finding(found.kind, item.source, "answer", {"text": beginning(item.answer, found)})
 
 
 _SET_CHECKS: tuple[Callable[[Sequence[Item]], Iterator[Finding]], ...] = (

@@ -103,6 +103,22 @@ RULES: dict[str, tuple[Severity, str]] = {
         "warning",
         gettext_noop("This seems to hold an e-mail address ({text}). The model may tell it to anyone: take it out."),
     ),
+    "account": (
+        "warning",
+        gettext_noop("This seems to hold an account number ({text}). The model may tell it to anyone: take it out."),
+    ),
+    "id_number": (
+        "warning",
+        gettext_noop("This seems to hold an identity number ({text}). The model may tell it to anyone: take it out."),
+    ),
+    "address": (
+        "warning",
+        gettext_noop("This seems to hold a street address ({text}). The model may tell it to anyone: take it out."),
+    ),
+    "full_name": (
+        "advice",
+        gettext_noop("Somebody else is named in full here ({text}). Ask them, or leave the surname out."),
+    ),
     # One row of a file
     "missing_column": ("error", gettext_noop("“{column}” is missing. A row needs prompt and completion, or messages.")),
     "column_case": ("warning", gettext_noop("“{column}” has to be written in lower case.")),

@@ -7,7 +7,7 @@ import pytest
 
 from questionnaires.dataset import MESSAGES, Finding, Item, check
 from questionnaires.dataset.findings import RULES
-from questionnaires.dataset.personal_data import personal_data
+from questionnaires.dataset.personal_data import beginning, personal_data, taken_out
 
 SUBJECTS = ("piano", "river", "bread", "winter", "sister", "bicycle", "school", "money", "garden", "music", "soup")
 GOOD = [
@@ -88,6 +88,9 @@ def test_repeated_answers_name_the_first(question: str, answer: str, code: tuple
         "From 1990-1995 and 2001-2005 I lived there; pi is 3.14159265358979",
         "I forgot my password twice, 10 000 people, room 1234567",
         "@nora at example dot org, 12.03.1979",
+        "My friend Anna lives on Baker Street, and I met Ella Fitzgerald on 5 March",
+        "Order 1234-5678, flight BA 2490, the year 2001 and GB33BUKB20201555555556",
+        "Мой друг Иван живёт на улице Ленина",
     ],
 )
 def test_harmless_numbers_and_words_are_left_alone(text: str) -> None:
@@ -103,13 +106,24 @@ def test_harmless_numbers_and_words_are_left_alone(text: str) -> None:
         ("5500-0000-0000-0004", "card"),
         ("8 (916) 123-45-67", "phone"),
         ("+4915112345678", "phone"),
+        ("Call me at (212) 555-2368 after six", "phone"),
+        ("My account is GB33 BUKB 2020 1555 5555 55, use it", "account"),
+        ("SSN 536-90-4399", "id_number"),
+        ("AKIAIOSFODNN7EXAMPLE", "password"),
+        ("-----BEGIN RSA PRIVATE KEY-----MIIEowIBAAKCAQEA7", "password"),
+        ("I keep it at https://ada:lovelace1815@example.org/x", "password"),
+        ("Write to ada@example.org", "email"),
+        ("We live at 12 Baker Street since May", "address"),
+        ("Живу на ул. Ленина, д. 5", "address"),
+        ("I learned it from my best friend Anna Petrova", "full_name"),
+        ("Мой старый друг Иван Петров так говорил", "full_name"),
     ],
 )
 def test_secrets_are_found_and_not_shown_whole(text: str, kind: str) -> None:
-    ((found, shown),) = personal_data(text)
-    assert found == kind
-    assert shown.endswith("…")
-    assert len(shown) == 4
+    found = next(personal_data(text))
+    assert found.kind == kind
+    assert beginning(text, found) == text[found.start :][:3] + "…"
+    assert list(personal_data(taken_out(text, kind))) == []
 
 
 def test_the_set_as_a_whole() -> None:
