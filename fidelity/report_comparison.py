@@ -93,7 +93,7 @@ def _parts(one: ReportItem, other: ReportItem) -> bool:
 def _compared(both: list[tuple[ReportItem, ReportItem]]) -> Comparison | None:
     if len(both) < FEWEST:
         return None
-    return compare([new.points for _old, new in both], [old.points for old, _new in both])
+    return compare([new.points or 0.0 for _old, new in both], [old.points or 0.0 for old, _new in both])
 
 
 def _sentence(left: Report, right: Report, found: Comparison | None) -> str:

@@ -114,8 +114,8 @@ def _figure(result: Result) -> dict[str, str] | None:
     """The one figure, with its interval."""
     if (agreement := result["agreement"]) is None:
         return None
-    ends = {name: str(round(100 * agreement[name])) for name in ("low", "high")}  # type: ignore[literal-required]
-    return {"value": words.percent(agreement["value"]), **ends}
+    low, high = (str(round(100 * share)) for share in (agreement["low"], agreement["high"]))
+    return {"value": words.percent(agreement["value"]), "low": low, "high": high}
 
 
 def tiles_of(result: Result) -> list[Tile]:
