@@ -54,8 +54,11 @@ def questionnaire_delete(*, questionnaire: Questionnaire) -> None:
     questionnaire.delete()
 
 
-def items_add(*, questionnaire: Questionnaire, slugs: Iterable[str]) -> int:
-    """Puts questions at the end, in the bank's order; returns how many are new in it. Unknown slugs are passed over."""
+def items_add(*, questionnaire: Questionnaire, slugs: Iterable[str], place: int | None = None) -> int:
+    """Puts questions at `place` (from 0) or the end, in the bank's order; returns how many are new in it.
+
+    Unknown slugs are passed over.
+    """
     with transaction.atomic():
         order = list(questionnaire.items.values_list("question_id", flat=True))
         pool = pool_get(persona=_persona(questionnaire)).filter(slug__in=list(slugs)).exclude(pk__in=order)
@@ -63,7 +66,8 @@ def items_add(*, questionnaire: Questionnaire, slugs: Iterable[str]) -> int:
         if len(order) + len(new) > MAX_QUESTIONS:
             raise Refused(_("A questionnaire has at most 1,000 questions. Make a second one."))
         if new:
-            items_write(questionnaire, [*order, *new])
+            at = len(order) if place is None else place
+            items_write(questionnaire, [*order[:at], *new, *order[at:]])
             _changed(questionnaire)
     return len(new)
 
@@ -84,11 +88,15 @@ def item_move(*, questionnaire: Questionnaire, slug: str, places: int) -> None:
         _changed(questionnaire)
 
 
-def item_remove(*, questionnaire: Questionnaire, slug: str) -> None:
-    """Takes a question out of the questionnaire; the question and its answer stay."""
+def item_remove(*, questionnaire: Questionnaire, slug: str) -> int | None:
+    """Takes a question out of the questionnaire; the question and its answer stay. Returns where it was, from 0."""
     _persona(questionnaire)
-    if questionnaire.items.filter(question__slug=slug).delete()[0]:
-        _changed(questionnaire)
+    slugs = list(questionnaire.items.values_list("question__slug", flat=True))
+    if slug not in slugs:
+        return None
+    questionnaire.items.filter(question__slug=slug).delete()
+    _changed(questionnaire)
+    return slugs.index(slug)
 
 
 def pool_get(*, persona: Persona) -> QuerySet[Question]:

@@ -2,6 +2,7 @@
 
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from questionnaires import own_questionnaires, own_questions, services
 from questionnaires.models import Answer, Persona, Question, Questionnaire, Topic, localised
 from questionnaires.services import Refused
-from questionnaires.views import persona_or_404
+from questionnaires.views import number, persona_or_404
 
 
 def own_question_or_404(persona: Persona, slug: str) -> Question:
@@ -121,6 +122,8 @@ def questionnaire_context(request: HttpRequest, persona: Persona, chosen: Questi
         "pool": _pool(persona, {question.pk for question in items}, find.casefold().split()),
         "moved": request.GET.get("moved", ""),
         "way": request.GET.get("way", ""),
+        "out": own_questionnaires.pool_get(persona=persona).filter(slug=request.GET.get("out", "")).first(),
+        "place": request.GET.get("place", ""),
     }
 
 
@@ -144,16 +147,18 @@ def questionnaire_order(request: HttpRequest, persona_id: uuid.UUID, questionnai
     persona = persona_or_404(request, persona_id)
     chosen = questionnaire_or_404(persona, questionnaire_id)
     way, _space, slug = request.POST.get("move", "").partition(" ")
+    back = {"way": way, "moved": slug} if way in WAYS else {}
     try:
         if way in WAYS:
             own_questionnaires.item_move(questionnaire=chosen, slug=slug, places=WAYS[way])
         elif way == "out":
-            own_questionnaires.item_remove(questionnaire=chosen, slug=slug)
+            place = own_questionnaires.item_remove(questionnaire=chosen, slug=slug)
+            back = {} if place is None else {"out": slug, "place": str(place)}
     except Refused as refused:
         messages.error(request, str(refused))
-    # The page comes back with the focus on the same button, so that it can be pressed again.
+    # The page comes back with the focus on the same button, so that it can be pressed again, or on that of the undo.
     address = reverse("questionnaire", args=[persona.pk, chosen.pk])
-    return redirect(f"{address}?moved={slug}&way={way}#{slug}" if way in WAYS else f"{address}#order")
+    return redirect(f"{address}?{urlencode(back)}#{back.get('moved', 'order')}")
 
 
 @require_POST
@@ -165,7 +170,8 @@ def questionnaire_add(request: HttpRequest, persona_id: uuid.UUID, questionnaire
     try:
         if text := request.POST.get("text", "").strip():
             slugs.append(services.question_create(persona=persona, text=text).slug)
-        added = own_questionnaires.items_add(questionnaire=chosen, slugs=slugs)
+        place = number(request.POST["place"]) if "place" in request.POST else None
+        added = own_questionnaires.items_add(questionnaire=chosen, slugs=slugs, place=place)
         text = ngettext("%(n)d question was added.", "%(n)d questions were added.", added) % {"n": added}
         messages.success(request, text)
     except Refused as refused:

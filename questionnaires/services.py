@@ -191,8 +191,13 @@ def questionnaire_choose(*, persona: Persona, slug: str) -> None:
 
 
 def question_next(*, persona: Persona, progress: Progress) -> Question | None:
-    """Where the person left: the current question if it is open, else the first open one after it, else any."""
+    """Where the person left: the current question if it is open, else the first open one after it, else any.
+
+    When none is open, those that were put off until later come back; then the first of all.
+    """
     open_ones = [question for question in progress.order if question.pk not in progress.states]
+    if not open_ones:
+        open_ones = [question for question in progress.order if progress.states[question.pk] == Answer.State.LATER]
     if not open_ones or persona.is_demo:
         return progress.order[0] if progress.order else None
     places = {question.pk: place for place, question in enumerate(progress.order)}

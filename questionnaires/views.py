@@ -157,7 +157,7 @@ def _answer_store(request: HttpRequest, persona: Persona, asked: Question, text:
     """Saves the text, then what was answered to the follow-up question as a paragraph after it."""
     operation = request.POST.get("operation") or uuid.uuid4().hex
     state = MARKS.get(request.POST.get("action", ""), "")
-    base = _number(request.POST.get("revision"))
+    base = number(request.POST.get("revision"))
     saved = services.answer_save(
         persona=persona, question=asked, text=text, base_revision=base, operation_id=operation, state=state
     )
@@ -174,7 +174,8 @@ def _answer_store(request: HttpRequest, persona: Persona, asked: Question, text:
     )
 
 
-def _number(text: str | None) -> int:
+def number(text: str | None) -> int:
+    """The whole number in a form's field, or 0."""
     return int(text) if text and text.isdecimal() and len(text) < 10 else 0
 
 

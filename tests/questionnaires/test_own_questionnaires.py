@@ -84,6 +84,32 @@ def test_the_moved_row_keeps_the_focus_on_its_button(visitor, persona, made):
     assert page.content.decode().count("autofocus") == 1
 
 
+def test_a_question_that_was_taken_out_is_put_back_in_its_place(visitor, persona, made):
+    page = visitor.post(at("questionnaire_order", persona, made.pk), {"move": "out tea-1"}, follow=True)
+    assert page.context["out"].slug == "tea-1"
+    assert page.content.decode().count("autofocus") == 1
+    visitor.post(at("questionnaire_add", persona, made.pk), {"question": "tea-1", "place": page.context["place"]})
+    assert order(made) == ["tea-0", "tea-1", "tea-2"]
+
+
+def test_a_portrait_goes_with_the_questionnaire_that_it_is_asked(persona, made):
+    services.questionnaire_choose(persona=persona, slug=made.pk)
+    services.persona_delete(persona=persona)
+    assert not Questionnaire.objects.filter(pk=made.pk).exists()
+    assert Question.objects.filter(slug="tea-0").exists()
+
+
+def test_questions_for_later_come_back_when_none_is_open(persona, made):
+    services.questionnaire_choose(persona=persona, slug=made.pk)
+    for slug, state in (("tea-0", "skipped"), ("tea-1", "later"), ("tea-2", "refused")):
+        question = Question.objects.get(slug=slug)
+        assert services.question_next(persona=persona, progress=services.progress_get(persona=persona)) == question
+        save = {"text": "", "base_revision": 0, "operation_id": slug, "state": state}
+        services.answer_save(persona=persona, question=question, **save)
+    progress = services.progress_get(persona=persona)
+    assert services.question_next(persona=persona, progress=progress).slug == "tea-1"
+
+
 def test_a_name_that_is_none_is_a_sentence_and_what_was_typed_stays(visitor, persona, made):
     page = visitor.post(at("questionnaire", persona, made.pk), {"title": " ", "purpose": "For two."})
     assert page.status_code == 400
