@@ -97,7 +97,7 @@ def _load(text: str) -> Any:
     except json.JSONDecodeError as error:
         raise _broken(error.lineno) from None
     except yaml.MarkedYAMLError as error:
-        raise _broken(error.problem_mark.line + 1 if error.problem_mark else 1) from None
+        raise _broken(_line(error.problem_mark)) from None
     except (yaml.YAMLError, ValueError, RecursionError):  # characters that YAML forbids, brackets nested thousands deep
         raise _broken(1) from None
 
@@ -112,8 +112,13 @@ def _refuse_deep_or_aliased(text: str) -> None:
     for event in yaml.parse(text, Loader=_LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH or isinstance(event, yaml.AliasEvent):
-            line = event.start_mark.line + 1
-            raise Refused(_("Line %(line)d: a questionnaire has no aliases and no such depth.") % {"line": line})
+            line = {"line": _line(event.start_mark)}
+            raise Refused(_("Line %(line)d: a questionnaire has no aliases and no such depth.") % line)
+
+
+def _line(mark: Any) -> int:
+    """From 1, of a mark of the YAML library."""
+    return int(mark.line) + 1 if mark else 1
 
 
 def _slug(value: Any) -> str:

@@ -18,7 +18,7 @@ def weekly_get(*, persona: Persona, today: date, progress: Progress | None = Non
     if progress.answered < FROM_ANSWERS:
         return None
     monday = today - timedelta(days=today.weekday())
-    row: WeeklyQuestion = _row(persona, monday)
+    row = _row(persona, monday)
     if row.is_off or (row.put_off_until and today < row.put_off_until):
         return None
     if row.question is None or row.week != monday:
@@ -42,5 +42,5 @@ def _row(persona: Persona, today: date) -> WeeklyQuestion:
     if persona.is_demo:
         raise Refused("The demo persona has no question of the week.", status=403)
     rows = WeeklyQuestion.objects.select_related("question")
-    row, _made = rows.get_or_create(persona=persona, defaults={"owner_id": persona.owner_id, "week": today})
+    row: WeeklyQuestion = rows.get_or_create(persona=persona, defaults={"owner_id": persona.owner_id, "week": today})[0]
     return row
