@@ -24,6 +24,7 @@ from training.models import PersonaModel
 
 POSTS_AN_HOUR = 400  # of one link: twenty friends with twenty questions each
 HOUR = timedelta(hours=1)
+ENOUGH_FRIENDS = 10  # a bootstrap over fewer groups gives intervals that are too narrow (Cameron et al., 2008)
 
 
 @dataclass(frozen=True)

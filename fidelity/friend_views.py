@@ -83,17 +83,20 @@ def friend_link(request: HttpRequest, persona_id: UUID, link_id: UUID) -> HttpRe
 
 def _link_page(request: HttpRequest, link: FriendLink, fault: Refused | None = None) -> HttpResponse:
     guesses = FriendGuess.objects.filter(question__link=link).select_related("question")
-    score = friend_guesses.score_of(list(guesses))
+    score, questions = friend_guesses.score_of(list(guesses)), list(link.questions.all())
     context: dict[str, Any] = {
         "room": "likeness",
         "persona": link.persona,
         "link": link,
-        "questions": link.questions.all(),
+        "questions": questions,
+        "made": sum(len(question.replies) for question in questions),
+        "wanted": len(questions) * friends.replies_wanted(link),
         "is_open": friends.is_open(link),
         "is_slow": friends.is_slow(link),
         "address": request.build_absolute_uri(reverse("friend", args=(link.token,))),
         "lives": friends.LIVES,
         "score": score,
+        "few": score is not None and score.friends < friend_guesses.ENOUGH_FRIENDS,
         "lines": friend_guesses.score_lines(score, link.persona.name) if score else [],
         "fault": str(fault) if fault else "",
     }

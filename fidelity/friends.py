@@ -157,5 +157,10 @@ def other_of(*, version: PersonaModel) -> PersonaModel | None:
     return other_version(_report(version))
 
 
+def replies_wanted(link: FriendLink) -> int:
+    """How many replies a question gets beside the person's own, as far as is known before they are made."""
+    return 3 if link.other_id else 2
+
+
 def is_open(link: FriendLink) -> bool:
     return link.state == State.OPEN and link.expires_at is not None and link.expires_at > timezone.now()

@@ -318,3 +318,11 @@ def test_a_strangers_report_is_not_found(report, stranger, client_of):
         assert browser.get(reverse(name, args=(report.persona_id, report.pk, *more))).status_code == 404, name
     for name, more in (("likeness_cancel", ()), ("likeness_ruling", (row.pk,))):
         assert browser.post(reverse(name, args=(report.persona_id, report.pk, *more))).status_code == 404, name
+
+
+def test_the_rail_has_the_figure_of_the_version_in_use(visitor, persona, report):
+    assert re.search(
+        r"Likeness <span>80\s%</span>", visitor.get(reverse("write", args=(persona.pk,)), follow=True).content.decode()
+    )
+    make_version(persona, 2)
+    assert "Likeness <span>" not in visitor.get(reverse("train", args=(persona.pk,))).content.decode()
