@@ -4,14 +4,15 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from fidelity.rail import likeness_percent
 from questionnaires.models import Answer, Persona
 from training.ended import ended_unseen
 from training.models import PersonaModel
 
 
 def rail(request: HttpRequest) -> dict[str, Any]:
-    """`personas` of the visitor; on a persona's page also `persona`, `answered`, `current_version`, and the training
-    that `ended` since they last looked.
+    """`personas` of the visitor; on a persona's page also `persona`, `answered`, `current_version`, its `likeness`, and
+    the training that `ended` since they last looked.
     """
     if not getattr(request, "user", None) or not request.user.is_authenticated:
         return {}
@@ -28,5 +29,6 @@ def rail(request: HttpRequest) -> dict[str, Any]:
         "persona": persona,
         "answered": answers.count(),
         "current_version": version,
+        "likeness": likeness_percent(persona=persona),
         "ended": ended_unseen(request.session, persona),
     }
