@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.follow_up import needs_context
 from engine.retrieval import Retriever
 from engine.retrieval.bm25 import BM25, terms
 from engine.retrieval.encoder import Encoder
 from engine.retrieval.multilingual import MultilingualEncoder, is_english, is_latin
-from engine.follow_up import needs_context
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,21 @@ def test_a_new_topic_ignores_the_turn_before(retriever: Retriever) -> None:
     alone = retriever.rank("Which job pays your rent each month?", ENGLISH)
     after = retriever.rank("Which job pays your rent each month?", ENGLISH, context="What's your cat's name?")
     assert alone == after
+
+
+def test_a_follow_up_counts_as_told_if_what_it_follows_was(retriever: Retriever) -> None:
+    """Read alone, "And how old is she?" was refused, although the question before it had been answered."""
+    alone = retriever.rank("And how old is she?", ENGLISH)
+    told = retriever.rank("And how old is she?", ENGLISH, context="Do you have pets?")
+    never = retriever.rank("And how old is she?", ENGLISH, context="How many fjords did Magellan chart?")
+    assert told.known
+    assert told.results[0].index == 1
+    assert told.probability > max(alone.probability, never.probability)
+
+
+@pytest.mark.parametrize("query", ["Do you have any pets?", "so where do you live"])
+def test_nearly_the_own_question_is_known(retriever: Retriever, query: str) -> None:
+    assert retriever.rank(query, ENGLISH).probability == 1.0
 
 
 def test_nothing_told_is_nothing_known(retriever: Retriever) -> None:
