@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from questionnaires.models import Persona, WeeklyQuestion
+from questionnaires.models import Answer, Persona, WeeklyQuestion
 from questionnaires.next_best import question_best
 from questionnaires.services import Progress, Refused, progress_get
 
@@ -12,20 +12,18 @@ PUT_OFF = timedelta(days=3)
 
 def weekly_get(*, persona: Persona, today: date, progress: Progress | None = None) -> WeeklyQuestion | None:
     """This week's question while it is open; chosen on the first look of a week, and the same until Sunday."""
-    if persona.is_demo:
-        return None
-    progress = progress or progress_get(persona=persona)
-    if progress.answered < FROM_ANSWERS:
+    told = Answer.objects.filter(persona=persona).exclude(state=Answer.State.OPEN)
+    if persona.is_demo or told.filter(state=Answer.State.ANSWERED).count() < FROM_ANSWERS:
         return None
     monday = today - timedelta(days=today.weekday())
     row = _row(persona, monday)
     if row.is_off or (row.put_off_until and today < row.put_off_until):
         return None
     if row.question is None or row.week != monday:
-        best = question_best(persona=persona, progress=progress)
+        best = question_best(persona=persona, progress=progress or progress_get(persona=persona))
         row.question, row.week = (best.question if best else None), monday
         row.save(update_fields=["question", "week"])
-    return row if row.question and row.question.pk not in progress.states else None
+    return row if row.question and not told.filter(question=row.question).exists() else None
 
 
 def weekly_put_off(*, persona: Persona, today: date) -> None:
