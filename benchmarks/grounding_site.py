@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ from benchmarks.grounding import Ask, Heard
 from benchmarks.grounding_persons import GroundingPerson, Told
 
 if TYPE_CHECKING:
-    from chat.answering import Asked, Reply, Speaker
+    from chat.answering import Asked, Reply
     from chat.grounding import Told as Stored
+    from chat.speakers import Speaker
     from questionnaires.models import Persona, Question
     from training.models import PersonaModel
 
@@ -28,11 +30,12 @@ def asked_by(person: GroundingPerson, is_strict: bool) -> Iterator[Ask]:
     """Asks the persona as the chat does, with its current version; strict needs none, since it only quotes."""
     site_open()
     from asgiref.sync import async_to_sync
-    from chat.engine_process import engine_running
 
-    from chat.answering import Asked, speaker_get
+    from chat.answering import Asked
     from chat.grounding import Kind, told_get
     from chat.models import Conversation
+    from chat.speakers import speaker_get
+    from training.engine_process import engine_running
 
     persona = persona_stored(person)
     version = None if is_strict else version_trained(persona)
@@ -59,7 +62,7 @@ def site_open() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "persona_site.settings")
     django.setup()
     call_command("migrate", verbosity=0)
-    call_command("load_questionnaires", verbosity=0)
+    call_command("load_questionnaires", stdout=sys.stderr)
 
 
 _kept: list[tempfile.TemporaryDirectory[str]] = []
@@ -91,7 +94,7 @@ def version_trained(persona: Persona) -> PersonaModel:
     from chat.services import version_current
 
     if version_current(persona=persona) is None:
-        call_command("train", persona=str(persona.pk), recipe="quick", here=True)
+        call_command("train", persona=str(persona.pk), recipe="quick", here=True, stdout=sys.stderr)
     version = version_current(persona=persona)
     if version is None:
         raise RuntimeError(f"The training of {persona.name} gave no version.")
