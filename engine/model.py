@@ -100,13 +100,13 @@ def _load(folder: Path) -> tuple[Any, Any]:
     return network, tokenizer
 
 
-def faster_dtype(model: CausalModel, tokens: int = 256, tries: int = 3) -> torch.dtype:
+def faster_dtype(network: nn.Module, tokens: int = 256, tries: int = 3) -> torch.dtype:
     """bfloat16 or float32, whichever takes one decoder layer forward and back sooner on this processor.
 
     Measured and not read from a flag: bfloat16 is several times faster with AMX and slower than float32 on some
     processors that only list AVX512.
     """
-    layer = next((block[0] for block in model.network.modules() if isinstance(block, nn.ModuleList)), None)
+    layer = next((block[0] for block in network.modules() if isinstance(block, nn.ModuleList)), None)
     if layer is None:
         return torch.bfloat16
     linears = [copy.deepcopy(module) for module in layer.modules() if isinstance(module, nn.Linear)]

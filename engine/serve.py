@@ -40,6 +40,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--api-key-file", type=Path, help="file with the bearer key that clients must send")
     parser.add_argument("--threads", type=int, help="threads of a generation (default: half of the cores)")
     parser.add_argument(
+        "--runtime",
+        choices=["auto", "transformers"],
+        default="auto",
+        help="auto: llama.cpp where there is a GGUF; transformers reads faster and writes slower",
+    )
+    parser.add_argument(
         "--memory-mb", type=int, help="memory of base models beside --base-model (default: what is free)"
     )
     return parser

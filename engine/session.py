@@ -72,7 +72,7 @@ class Session:
         if max(example.length for example in (*self.examples, *self.validation)) > _LONG_ROW:
             self.model.network.set_attn_implementation("sdpa")
         found = latest_checkpoint(self.checkpoints, self.job.data_hash)
-        self.model.cast(_DTYPES[found.dtype] if found else faster_dtype(self.model))
+        self.model.cast(_DTYPES[found.dtype] if found else faster_dtype(self.model.network))
         self.dtype = str(self.model.dtype).removeprefix("torch.")
         recipe = self.recipe
         self.adapter = Adapter(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
@@ -121,5 +121,10 @@ class Backend(Protocol):
 
     def score(self, prompt: str, text: str, adapter: Adapter | None, slot: int) -> list[Logprob]:
         """The log-probability of each token of `text` after `prompt`. Raises ApiError."""
+
+    def score_all(
+        self, prompt: str, texts: Sequence[str], adapter: Adapter | None, slot: int
+    ) -> Iterator[list[Logprob]]:
+        """`score` of each text in turn. Raises ApiError."""
 
     def close(self) -> None: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,6 +78,11 @@ class Bases:
 
     def score(self, prompt: str, text: str, adapter: Adapter | None, slot: int) -> list[Logprob]:
         return self._use(adapter).score(prompt, text, adapter, slot)
+
+    def score_all(
+        self, prompt: str, texts: Sequence[str], adapter: Adapter | None, slot: int
+    ) -> Iterator[list[Logprob]]:
+        return self._use(adapter).score_all(prompt, texts, adapter, slot)
 
     def close(self) -> None:
         while self._others:

@@ -8,8 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from engine.base_models import BaseModel
 from engine.serving.backend import (
     Adapter,
     BrokenAdapter,
-    FinishReason,
     Generation,
     Logprob,
     Message,
@@ -28,13 +26,14 @@ from engine.serving.backend import (
     Token,
 )
 from engine.serving.chat_template import ChatTemplate
-from engine.serving.errors import ApiError, context_exceeded
+from engine.serving.errors import ApiError
+from engine.serving.llama_replies import Fields, Reply, request_fields
+from engine.serving.llama_scoring import MOST_LISTED, NextToken, grammar_fields, next_token_fields
 from engine.serving.llama_socket import LlamaSocket
 
 CONTEXT_LENGTH = 2048
 SLOTS = 2
 LOADED_ADAPTERS = 2
-Fields = dict[str, Any]
 
 _M_ARENA_MAX = -8  # of glibc's malloc.h
 GGML_TYPE_Q8_0 = 8
@@ -93,7 +92,10 @@ class LlamaBackend:
         return Outcome(reply.finish, reply.prompt_tokens)
 
     def score(self, prompt: str, text: str, adapter: Adapter | None, slot: int) -> list[Logprob]:
-        """Forces the tokens of `text` with a grammar; log-probabilities are taken before the grammar applies."""
+        """Has the tokens of `text` come one after another; log-probabilities are taken before they are made to."""
+        forced = self._socket.tokenize(text)
+        if not all(is_whole for _, is_whole in forced):
+            return self._score_by_steps(prompt, [one for one, _ in forced], adapter, slot)
         tokens: list[Logprob] = []
 
         def keep(token: Token) -> bool:
@@ -101,25 +103,51 @@ class LlamaBackend:
                 tokens.append(token.logprob)
             return False
 
-        forced = self._socket.tokenize(text)
-        grammar = "root ::= " + " ".join(f"<[{one}]>" for one in forced)
-        fields = {"grammar": grammar, "temperature": 0, "n_probs": 1, "n_predict": len(forced)}
-        self._complete(prompt, adapter, slot, fields, Reply(keep, 0))
+        self._complete(prompt, adapter, slot, grammar_fields([one for one, _ in forced]), Reply(keep, 0))
         return tokens
+
+    def score_all(
+        self, prompt: str, texts: Sequence[str], adapter: Adapter | None, slot: int
+    ) -> Iterator[list[Logprob]]:
+        return (self.score(prompt, text, adapter, slot) for text in texts)
+
+    def _score_by_steps(self, prompt: str, forced: list[int], adapter: Adapter | None, slot: int) -> list[Logprob]:
+        (whole, _), *_ = self._socket.tokenize(".")
+        found = []
+        for place, wanted in enumerate(forced):
+            for most in MOST_LISTED:
+                reply = NextToken(wanted)
+                self._complete(prompt, adapter, slot, next_token_fields(whole, most), reply, forced[:place])
+                if reply.found is not None:
+                    break
+            else:
+                raise ApiError(500, "llama.cpp did not say how probable a token is.", "internal_error")
+            found.append(reply.found)
+        return found
 
     def close(self) -> None:
         self._server = None
         _give_memory_back()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _complete(self, prompt: str, adapter: Adapter | None, slot: int, fields: Fields, reply: Reply) -> None:
+    def _complete(
+        self,
+        prompt: str,
+        adapter: Adapter | None,
+        slot: int,
+        fields: Fields,
+        reply: Reply | NextToken,
+        begun: Sequence[int] = (),
+    ) -> None:
+        """`begun`: tokens that follow the prompt."""
         lora = []
         if adapter is not None:
             lora = [{"id": self._loaded.index(adapter), "scale": 1.0}]
             self._recent = [one for one in self._recent if one != adapter] + [adapter]
         if self._adds_bos:  # or it would stand there twice
             prompt = prompt.removeprefix(self._template.bos_token)
-        request = {"prompt": prompt, "lora": lora, "id_slot": slot, "stream": True, "timings_per_token": True}
+        sent = [prompt, *begun] if begun else prompt
+        request = {"prompt": sent, "lora": lora, "id_slot": slot, "stream": True, "timings_per_token": True}
         self._server.handle_completions({**request, **fields}, reply)
         if reply.error is not None:
             raise reply.error
@@ -165,71 +193,6 @@ class LlamaBackend:
         reply = Reply(lambda token: True, None)
         self._complete(self._template.bos_token, None, 0, {"n_predict": 1}, reply)
         return reply.prompt_tokens > 1
-
-
-class Reply:
-    """Receives llama.cpp's chunks and hands their tokens on."""
-
-    def __init__(self, on_token: OnToken, top_logprobs: int | None) -> None:
-        self._on_token = on_token
-        self._top = top_logprobs
-        self.finish: FinishReason | None = None
-        self.prompt_tokens = 0
-        self.error: ApiError | None = None
-
-    def __call__(self, chunk: Fields) -> bool:
-        """Called for each chunk; True stops the generation."""
-        if "choices" not in chunk:
-            self.error = api_error(chunk.get("error", chunk))
-            return True
-        timings = chunk.get("timings", {})
-        self.prompt_tokens = timings.get("cache_n", 0) + timings.get("prompt_n", 0)
-        choice = chunk["choices"][0]
-        if choice["finish_reason"] is not None:
-            self.finish = choice["finish_reason"]
-            return False
-        return self._on_token(Token(choice["text"], self._logprob(choice)))
-
-    def _logprob(self, choice: Fields) -> Logprob | None:
-        found = (choice.get("logprobs") or {}).get("content")
-        if self._top is None or not found:
-            return None
-        top = tuple(_logprob(one) for one in found[0]["top_logprobs"][: self._top])
-        return replace(_logprob(found[0]), top=top)
-
-
-def _logprob(entry: Fields) -> Logprob:
-    return Logprob(entry["token"], bytes(entry["bytes"]), entry["logprob"])
-
-
-def request_fields(request: Generation) -> Fields:
-    """llama.cpp's names for what was asked. Temperature comes before the cuts, as in OpenAI's API."""
-    sampling = request.sampling
-    fields: Fields = {
-        "n_predict": -1 if request.max_tokens is None else request.max_tokens,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "top_k": sampling.top_k,
-        "min_p": sampling.min_p,
-        "frequency_penalty": sampling.frequency_penalty,
-        "presence_penalty": sampling.presence_penalty,
-        "repeat_penalty": sampling.repetition_penalty,
-        "ignore_eos": sampling.ignore_eos,
-        "samplers": ["penalties", "temperature", "top_k", "top_p", "min_p"],
-    }
-    if sampling.seed is not None:
-        fields["seed"] = sampling.seed % 2**32
-    if request.top_logprobs is not None:
-        fields["n_probs"] = max(request.top_logprobs, 1)
-    return fields
-
-
-def api_error(error: Fields) -> ApiError:
-    """What llama.cpp complains of, as a sentence for the client."""
-    if error.get("type") == "exceed_context_size_error":
-        return context_exceeded(error["n_prompt_tokens"], error["n_ctx"])
-    status = int(error.get("code", 500))
-    return ApiError(status, f"llama.cpp: {error.get('message', 'no reason given')}.")
 
 
 def decode_threads() -> int:

@@ -13,13 +13,17 @@ class LlamaSocket:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def tokenize(self, text: str) -> list[int]:
-        """The token ids of `text`; special tokens written in it count as such."""
+    def tokenize(self, text: str) -> list[tuple[int, bool]]:
+        """The token ids of `text`, and whether each is a text by itself or holds a part of a character.
+
+        Special tokens written in it count as such.
+        """
         connection = _UnixConnection(self.path)
         try:
-            body = json.dumps({"content": text, "add_special": False, "parse_special": True})
+            body = json.dumps({"content": text, "add_special": False, "parse_special": True, "with_pieces": True})
             connection.request("POST", "/tokenize", body, {"Content-Type": "application/json"})
-            return [int(one) for one in json.loads(connection.getresponse().read())["tokens"]]
+            tokens = json.loads(connection.getresponse().read())["tokens"]
+            return [(int(one["id"]), isinstance(one["piece"], str)) for one in tokens]
         finally:
             connection.close()
 

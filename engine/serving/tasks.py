@@ -137,10 +137,10 @@ class ScoreTask:
     def run(self, backend: Backend, slot: int, contended: threading.Event) -> bool:
         scores: list[list[Logprob]] = []
         try:
-            for text in self._texts:
+            for found in backend.score_all(self._prompt, self._texts, self.adapter, slot):
                 if self.cancelled.is_set():
                     return True
-                scores.append(backend.score(self._prompt, text, self.adapter, slot))
+                scores.append(found)
         except ApiError as error:
             self._loop.call_soon_threadsafe(self.fail, error)
             return True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from engine.base_models import BaseModel
+from engine.model import faster_dtype
 from engine.serving.backend import Adapter, BrokenAdapter, Generation, Logprob, Message, OnToken, Outcome, Token
 from engine.serving.chat_template import ChatTemplate
 from engine.serving.errors import context_exceeded
@@ -28,11 +30,14 @@ class TransformersBackend:
     adapter_capacity = LOADED_ADAPTERS
     slots = 1
 
-    def __init__(self, base: BaseModel) -> None:
+    def __init__(self, base: BaseModel, fastest: bool = False) -> None:
+        """`fastest`: in the number type that is faster on this processor, though it may take twice the memory."""
         self._tokenizer = AutoTokenizer.from_pretrained(base.folder)
         self._template = ChatTemplate(base.folder)
         self._device = fastest_device()
         self._model: Any = AutoModelForCausalLM.from_pretrained(base.folder).to(self._device).eval()
+        if fastest and self._device.type == "cpu":
+            self._model.to(faster_dtype(self._model))
         config = self._model.config
         self._context_length = min(CONTEXT_LENGTH, getattr(config, "max_position_embeddings", CONTEXT_LENGTH))
         self._eos_ids = _eos_ids(self._model.generation_config.eos_token_id, self._tokenizer.eos_token_id)
@@ -80,15 +85,55 @@ class TransformersBackend:
                 logits = self._forward([*prompt, *text.ids], request.adapter)[-1]
         return Outcome("length", len(prompt))
 
-    @torch.inference_mode()
     def score(self, prompt: str, text: str, adapter: Adapter | None, slot: int) -> list[Logprob]:
+        return next(self.score_all(prompt, [text], adapter, slot))
+
+    def score_all(
+        self, prompt: str, texts: Sequence[str], adapter: Adapter | None, slot: int
+    ) -> Iterator[list[Logprob]]:
+        """The prompt is read once, as far as the prompt before did not begin with the same; the texts as one batch."""
         before = self._encode(prompt)
-        added = self._tokenizer.encode(text, add_special_tokens=False)
-        self._check(before + added)
+        added = [list(self._tokenizer.encode(text, add_special_tokens=False)) for text in texts]
+        self._check(before + max(added, key=len))
+        with torch.inference_mode():
+            first = self._read(before, adapter)
+            rows = self._after(added, adapter)
+        for text, later in zip(added, rows, strict=True):
+            logits = [first, *later[: len(text) - 1]]
+            yield [self._logprob(row, token, 0) for row, token in zip(logits, text, strict=True)]
+
+    def _read(self, ids: list[int], adapter: Adapter | None) -> torch.Tensor:
+        """Logits of what follows `ids`, whose keys and values stay in the cache."""
+        known = 0
+        if self._cache is not None and self._cache[0] == adapter:
+            known = min(_common(self._cache[1], ids), len(ids) - 1)
+        cache = self._cache[2] if known and self._cache is not None else None
+        if cache is not None and not self._cut(cache, known):
+            known, cache = 0, None
         self._cache = None
-        logits = self._forward(before + added, adapter)
-        rows = logits[len(before) - 1 : -1]
-        return [self._logprob(row, token, 0) for row, token in zip(rows, added, strict=True)]
+        result = self._under(adapter, torch.tensor([ids[known:]], device=self._device), cache, logits_to_keep=1)
+        self._cache = (adapter, list(ids), result.past_key_values)
+        return torch.as_tensor(result.logits[0, -1]).float().cpu()
+
+    @staticmethod
+    def _cut(cache: Any, length: int) -> bool:
+        """Whether the cache could be cut to `length` tokens: one of a sliding window has forgotten the first ones."""
+        if any(getattr(cache, "is_sliding", [])):
+            return False
+        if (surplus := cache.get_seq_length() - length) > 0:
+            cache.crop(-surplus)
+        return True
+
+    def _after(self, texts: Sequence[list[int]], adapter: Adapter | None) -> torch.Tensor:
+        """Logits after each token of the texts, behind the cached prompt; shape (texts, longest - 1, vocabulary)."""
+        longest = max(map(len, texts)) - 1
+        if longest == 0 or self._cache is None:
+            return torch.zeros(len(texts), 0, 0)
+        cache = copy.deepcopy(self._cache[2])
+        cache.batch_repeat_interleave(len(texts))
+        fed = [text[:longest] + [text[-1]] * (longest - len(text)) for text in texts]  # what follows a text is not read
+        result = self._under(adapter, torch.tensor(fed, device=self._device), cache)
+        return torch.as_tensor(result.logits).float().cpu()
 
     def close(self) -> None:
         self._cache = self._model = None
@@ -116,13 +161,13 @@ class TransformersBackend:
         self._cache = (adapter, list(ids), result.past_key_values)
         return result.logits[0].float().cpu()
 
-    def _under(self, adapter: Adapter | None, ids: torch.Tensor, cache: Any) -> Any:
+    def _under(self, adapter: Adapter | None, ids: torch.Tensor, cache: Any, **wanted: int) -> Any:
         if adapter is not None:
             self._model.set_adapter(_peft_name(adapter))
         elif isinstance(self._model, PeftModel):
             with self._model.disable_adapter():
-                return self._model(input_ids=ids, past_key_values=cache, use_cache=True)
-        return self._model(input_ids=ids, past_key_values=cache, use_cache=True)
+                return self._model(input_ids=ids, past_key_values=cache, use_cache=True, **wanted)
+        return self._model(input_ids=ids, past_key_values=cache, use_cache=True, **wanted)
 
     def _logprob(self, logits: torch.Tensor, token: int, top: int) -> Logprob:
         logs = torch.log_softmax(logits, dim=-1)
@@ -157,6 +202,14 @@ class _TextOfTokens:
             return ""
         new, self._given = text[self._given :], len(text)
         return new
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    for place, (mine, yours) in enumerate(zip(one, other, strict=False)):
+        if mine != yours:
+            return place
+    return min(len(one), len(other))
 
 
 def _peft_name(adapter: Adapter) -> str:

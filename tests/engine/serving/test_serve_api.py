@@ -126,6 +126,15 @@ def test_penalties_reach_the_runtime(client: openai.OpenAI) -> None:
     assert plain.choices[0].text.count("apple") > penalised.choices[0].text.count("apple")
 
 
+def test_texts_with_parts_of_characters_are_scored_by_steps(client: openai.OpenAI) -> None:
+    body = {"model": BASE, "prompt": "Tea or coffee?", "continuations": [" tea \U0001f375", " tea"]}
+    data: Any = client.post("/score", body=body, cast_to=object)
+    with_emoji, plain = (one["token_logprobs"] for one in data["data"])
+    assert len(with_emoji) > len(plain)
+    assert with_emoji[: len(plain)] == pytest.approx(plain, abs=0.05)
+    assert all(value < 0 for value in with_emoji)
+
+
 def test_scores_prefer_what_follows(client: openai.OpenAI) -> None:
     body = {"model": BASE, "prompt": "The capital of France is", "continuations": [" Paris", " London", ' a "b"\n\\']}
     data: Any = client.post("/score", body=body, cast_to=object)

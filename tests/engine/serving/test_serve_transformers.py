@@ -94,6 +94,17 @@ def test_logprobs_agree_with_scores(backend: TransformersBackend) -> None:
     assert sum(math.exp(entry.logprob) for entry in drawn.values() if entry) <= 1
 
 
+def test_texts_scored_together_get_what_each_gets_alone(backend: TransformersBackend) -> None:
+    texts = ["a", "abc there", "there we go again"]
+    for prompt in ("Hello you", "Hello yonder and more", "Hello"):  # each begins as the one before
+        together = list(backend.score_all(prompt, texts, None, 0))
+        for text, found in zip(texts, together, strict=True):
+            backend._cache = None
+            alone = backend.score(prompt, text, None, 0)
+            assert [one.token for one in found] == [one.token for one in alone]
+            assert [one.logprob for one in found] == pytest.approx([one.logprob for one in alone], abs=0.02)
+
+
 def test_it_stops_when_told_and_goes_on_from_there(backend: TransformersBackend) -> None:
     request = Generation("Hello", None, 10, Sampling(temperature=0, ignore_eos=True))
     whole, _, finish = generate(backend, request)
