@@ -49,22 +49,23 @@ def _ask(row: ReportItem, asker: Asker, language: str) -> Fields:
 def _choice(row: ReportItem, asker: Asker, language: str) -> Fields:
     """By probability where the engine tells it, else by replies; in each order of the options."""
     notes, shown = notes_for(asker, listed(row.question, row.options, range(len(row.options))))
-    ask = _by_probability if asker.scores else _by_replies
+    ask = _by_probability if asker.scoring else _by_replies
     preference, scores = ask(row, asker, notes, language)
     chosen = list(preference.best)
     gained = None if row.answer is None else points(preference, row.answer)
-    shares = [round(share, 4) for share in _shares(preference.scores, asker.scores)]
+    shares = [round(share, 4) for share in _shares(preference.scores, asker.scoring is not None)]
     return {"notes": shown, "scores": scores, "shares": shares, "chosen": chosen, "points": gained}
 
 
 def _by_probability(
     row: ReportItem, asker: Asker, notes: Sequence[Note], language: str
 ) -> tuple[Preference, list[Fields]]:
+    engine = asker.scoring() if asker.scoring else asker.engine
     scores, tokens = [], [1] * len(row.options)
     for order in rotations(len(row.options)):
         prompt = asker.renderer.prompt(listed(row.question, row.options, order), name=asker.name, notes=notes)
         space = " " if isinstance(prompt, str) else ""  # a completion begins with one
-        found = asker.engine.score(model=asker.model, prompt=prompt, texts=[space + each for each in row.options])
+        found = engine.score(model=asker.model, prompt=prompt, texts=[space + each for each in row.options])
         tokens = [each.tokens for each in found]
         scores.append({"order": list(order), "logprobs": [round(each.logprob, 4) for each in found]})
     return choose([each["logprobs"] for each in scores], tokens), scores

@@ -34,7 +34,7 @@ class Notes(StrEnum):
 
 @dataclass(frozen=True)
 class Asker:
-    """One control. `engine` serves the model; `scores` says whether it tells log-probabilities."""
+    """One control. `engine` serves the model; `scoring` tells log-probabilities, None where nobody does."""
 
     model: str
     renderer: Renderer
@@ -42,7 +42,7 @@ class Asker:
     notebook: Notebook
     notes: Notes
     engine: EngineClient
-    scores: bool = True
+    scoring: Callable[[], EngineClient] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Cast:
 
     report: Report
     local: EngineClient
+    scoring: Callable[[], EngineClient]
     _clients: list[EngineClient] = field(default_factory=list)
     _askers: dict[str, Asker | Unavailable] = field(default_factory=dict)
     _notebooks: dict[str, Notebook] = field(default_factory=dict)
@@ -80,10 +81,18 @@ class Cast:
         """The version, with notes of the notebook (default: the person's own)."""
         version, notebook = self.report.version, notebook or self.notebook(self.report.persona)
         if not is_remote(version):
-            return Asker(str(version.pk), renderer(version.format), version.spoken_name, notebook, notes, self.local)
+            return Asker(
+                str(version.pk),
+                renderer(version.format),
+                version.spoken_name,
+                notebook,
+                notes,
+                self.local,
+                self.scoring,
+            )
         engine = self._provider(version)
         model = version.deployment or version.remote_model
-        return Asker(model, renderer(version.format), version.spoken_name, notebook, notes, engine, scores=False)
+        return Asker(model, renderer(version.format), version.spoken_name, notebook, notes, engine)
 
     def _provider(self, version: PersonaModel) -> EngineClient:
         connection = version.connection
@@ -109,7 +118,7 @@ class Cast:
             )
         name = base_name(settings.BASE_MODEL)
         notebook = self.notebook(self.report.persona)
-        return Asker(name, renderer(BARE_FORMAT), version.spoken_name, notebook, notes, self.local)
+        return Asker(name, renderer(BARE_FORMAT), version.spoken_name, notebook, notes, self.local, self.scoring)
 
     def other(self, notebook: Notebook | None, *, own_name: bool) -> Asker | Unavailable:
         """Another person's version, with notes of the notebook (default: that person's)."""
@@ -123,7 +132,7 @@ class Cast:
             )
         name = mine.spoken_name if own_name else other.spoken_name
         notebook = notebook or self.notebook(other.persona)
-        return Asker(str(other.pk), renderer(other.format), name, notebook, Notes.BEST, self.local)
+        return Asker(str(other.pk), renderer(other.format), name, notebook, Notes.BEST, self.local, self.scoring)
 
 
 def other_version(report: Report) -> PersonaModel | None:

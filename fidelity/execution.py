@@ -24,12 +24,13 @@ from fidelity.leases import Claim, LeaseLost, report_claim
 from fidelity.models import Report, ReportItem
 from fidelity.planning import Asked, Plan, plan_make
 from fidelity.results import result_make
+from fidelity.scoring_engine import ScoringEngine
 from training.models import LOCAL, TrainingRun
 
 logger = logging.getLogger(__name__)
 
 State = Report.State
-SLICE_SECONDS = 30.0  # then others get their turn in the queue
+SLICE_SECONDS = 120.0  # then others get their turn in the queue; of its two processes a report takes one
 AT_ONCE = 2  # rows asked together: llama.cpp reads two prompts in hardly more time than one
 MAX_FAILURES = 6
 RETRY_AFTER = timedelta(seconds=15)
@@ -70,7 +71,7 @@ def _worked(claim: Claim, until: float, should_stop: Callable[[], bool]) -> floa
             if claim.is_cancelled():
                 _end(claim, State.CANCELLED)
                 return None
-            if time.monotonic() > until or should_stop():
+            if time.monotonic() > until or should_stop() or _training_goes_on(claim):
                 claim.write(lease_until=None, last_enqueued_at=None)
                 return 0.0
             _ask(claim, cast, pool, rows)
@@ -142,6 +143,8 @@ def _ask(claim: Claim, cast: Cast, pool: ThreadPoolExecutor, rows: list[ReportIt
         if isinstance(asker, Unavailable):
             _leave_out(claim, control, asker.why)
             return
+        if asker.scoring and any(row.options for row in rows):
+            asker.scoring()  # started here, not by two threads at once
         answers = list(pool.map(partial(_asked, asker=asker, language=claim.report.persona.language), rows))
     except AskingRefused as refused:
         if control == ReportItem.Control.PERSONA:
@@ -204,9 +207,10 @@ def _try_again(claim: Claim, away: EngineAway) -> float | None:
 @contextmanager
 def _cast(report: Report) -> Iterator[Cast]:
     local = EngineClient.local(settings.ENGINE_URL)
-    cast = Cast(report, local)
-    try:
-        yield cast
-    finally:
-        cast.close()
-        local.close()
+    with ScoringEngine(report, local) as scoring:
+        cast = Cast(report, local, scoring.client)
+        try:
+            yield cast
+        finally:
+            cast.close()
+            local.close()

@@ -22,6 +22,7 @@ from training.row_files import TRAIN, VALIDATION
 Kind, Control, Form = ReportItem.Kind, ReportItem.Control, Report.Form
 FILMS_A_SET = 5
 ALIKE = 1.0  # stars between the films of a pair: one step, the hard pairs
+MOST_OWN = 0.2  # of the answers
 NEVER_TOLD = "never_told"  # facts without an answer, which have a limit of their own
 
 # How many items of a kind a report has at most; what was drawn for the quick form stands in the full one, too.
@@ -93,6 +94,20 @@ def plan_make(*, persona: Persona, version: PersonaModel, form: str) -> Plan:
     ]
     for kind, found in parts:
         plan.items += drawn(found, LIMITS[form][kind])
+    return plan
+
+
+def plan_of(items: Sequence[Asked], *, persona: Persona, version: PersonaModel) -> Plan:
+    """The items of a file, less those that a training could have seen: all of them, in their order."""
+    own, seen = dataset_build(persona=persona), seen_by(version)
+    questions = [*seen.questions, *(text for item in own for text in item.ways_to_ask)]
+    texts = [*questions, *seen.answers, *(item.answer for item in own)]
+    plan = Plan()
+    for item in items:
+        if mention := question_mention([item.question], questions if item.kind is Kind.FACT else texts):
+            plan.left_out.append(_left_out(item.kind, item.item, item.question, mention))
+        else:
+            plan.items.append(item)
     return plan
 
 
@@ -184,6 +199,10 @@ def _facts(plan: Plan, own: Sequence[Item], seen: Seen) -> Iterator[Asked]:
 
 
 def _never_told(persona: Persona) -> Iterator[Asked]:
+    """Open questions of the bank. None for who mostly answers questions of their own: those may have told the same."""
+    answers = Answer.objects.filter(persona=persona, state=Answer.State.ANSWERED)
+    if answers.exclude(question__persona=None).count() > MOST_OWN * answers.count():
+        return
     silent = [Answer.State.ANSWERED, Answer.State.REFUSED]
     told = Answer.objects.filter(persona=persona, state__in=silent).values_list("question", flat=True)
     for question in Question.objects.filter(persona=None, retired=False).exclude(pk__in=told):

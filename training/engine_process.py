@@ -31,14 +31,28 @@ def engine_running() -> Iterator[str]:
     if is_up(settings.ENGINE_URL):
         yield settings.ENGINE_URL
         return
-    before, port = settings.ENGINE_URL, _free_port()
-    process = subprocess.Popen(_command(port), stdout=sys.stderr)
-    settings.ENGINE_URL = f"http://127.0.0.1:{port}"
+    before = settings.ENGINE_URL
+    with engine_started() as url:
+        settings.ENGINE_URL = url
+        try:
+            yield url
+        finally:
+            settings.ENGINE_URL = before
+
+
+@contextmanager
+def engine_started(*extra: str) -> Iterator[str]:
+    """The address of a new server on a free port, which ends with this context; `extra` are options of engine.serve.
+
+    Raises EngineDidNotStart.
+    """
+    port = _free_port()
+    process = subprocess.Popen([*_command(port), *extra], stdout=sys.stderr)
+    url = f"http://127.0.0.1:{port}"
     try:
-        _await(process)
-        yield settings.ENGINE_URL
+        _await(process, url)
+        yield url
     finally:
-        settings.ENGINE_URL = before
         _end(process)
 
 
@@ -62,9 +76,9 @@ def _command(port: int) -> list[str]:
     return [sys.executable, "-m", "engine.serve", *address, *folders, "--base-model", settings.BASE_MODEL]
 
 
-def _await(process: subprocess.Popen[bytes]) -> None:
+def _await(process: subprocess.Popen[bytes], url: str) -> None:
     give_up = time.monotonic() + START_SECONDS
-    while not is_up(settings.ENGINE_URL):
+    while not is_up(url):
         if process.poll() is not None:
             raise EngineDidNotStart(f"The model server ended while it started (code {process.returncode}); see above.")
         if time.monotonic() > give_up:

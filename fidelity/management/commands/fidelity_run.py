@@ -14,7 +14,7 @@ from fidelity.items_file import items_read
 from fidelity.leases import report_claim
 from fidelity.measures.items import ItemsError
 from fidelity.models import Report
-from fidelity.planning import Asked, Plan
+from fidelity.planning import Asked, plan_of
 from fidelity.report_schema import Result
 from fidelity.services import report_cancel, report_create
 from questionnaires.management.base import PersonaCommand
@@ -89,7 +89,7 @@ class Command(PersonaCommand):
 def keep_items(report: Report, items: list[Asked]) -> None:
     """The items of a file take the place of the person's own."""
     if items and (claim := report_claim(report_id=report.pk)):
-        plan_keep(claim, Plan(items))
+        plan_keep(claim, plan_of(items, persona=report.persona, version=report.version))
         claim.write(lease_until=None)
 
 
