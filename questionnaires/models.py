@@ -176,6 +176,31 @@ class AnswerRevision(Owned):
         return f"{self.answer_id} r{self.revision}"
 
 
+class AnswerVectors(Owned):
+    """The sentences of an answer as vectors, kept so that only a changed answer is read again."""
+
+    answer = models.OneToOneField(Answer, on_delete=models.CASCADE, related_name="vectors")
+    digest = models.CharField(max_length=64)  # SHA-256 of the text
+    space = models.CharField(max_length=20)  # of which encoder; those of two cannot be compared
+    data = models.BinaryField()  # little-endian half-precision floats, one sentence after the other
+
+    def __str__(self) -> str:
+        return f"{self.answer_id} in {self.space}"
+
+
+class Comparison(Owned):
+    """The last look at which answers say the same or contradict each other. A worker makes it."""
+
+    persona = models.OneToOneField(Persona, on_delete=models.CASCADE, related_name="comparison")
+    asked_at = models.DateTimeField(null=True, blank=True)  # under way since
+    done_at = models.DateTimeField(null=True, blank=True)
+    # [{"kind", "answers": [id, id], "digests": [str, str], "texts": [str, str]}]
+    pairs = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"{self.persona}: {len(self.pairs)}"
+
+
 class LeftFinding(Owned):
     """A finding of the data checks that the person looked at and left as it is."""
 
