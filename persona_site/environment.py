@@ -46,7 +46,17 @@ class Environment(BaseSettings):
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged")
     TRAINING_THREADS: int = Field(0, ge=0, description="Threads of a training; 0: as many as there are cores")
     TRAINING_MEMORY_GB: float = Field(0.0, ge=0, description="Memory limit of a training, in GB; 0: half of all memory")
+    TELEGRAM_TOKEN: str = Field("", repr=False, description="Token of the Telegram bot; empty: no bot")
+    TELEGRAM_API_URL: str = Field("https://api.telegram.org", description="Address of Telegram's Bot API")
+    PUBLIC_URL: str = Field("", description="Address of the site on the internet; empty: it has none")
     SILENCE_MINUTES: int = Field(10, ge=1, description="Minutes of silence after which a dialogue starts afresh")
+
+    @field_validator("TELEGRAM_API_URL", "PUBLIC_URL")
+    @classmethod
+    def without_slash(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("an address begins with https://")
+        return value.rstrip("/")
 
     @field_validator("DATA_DIR")
     @classmethod

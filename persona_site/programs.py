@@ -81,6 +81,12 @@ def engine(data_dir: Path) -> Program:
     )
 
 
+def telegram_bot() -> Program:
+    """On SIGTERM it lets the replies under way end, or cuts them."""
+    command = [sys.executable, "manage.py", "telegram_bot"]
+    return Program("bot", command, environment={"OMP_NUM_THREADS": "1"}, grace=12, stop_rank=STOP_FIRST)
+
+
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -93,6 +99,8 @@ def site_programs() -> list[Program]:
     local_engine = f"http://127.0.0.1:{settings.ENGINE_PORT}"
     if local_engine == settings.ENGINE_URL:
         programs.append(engine(data_dir))
+    if settings.TELEGRAM_TOKEN:
+        programs.append(telegram_bot())
     if settings.REDIS_URL:
         return programs
     return [valkey(data_dir, settings.VALKEY_SOCKET), *programs]

@@ -20,6 +20,7 @@ REDIS_URL = ENV.REDIS_URL
 VALKEY_SOCKET: Path = ENV.valkey_socket
 TRAINING_THREADS, TRAINING_MEMORY_GB = ENV.TRAINING_THREADS, ENV.training_memory_gb
 SILENCE_SECONDS = ENV.SILENCE_MINUTES * 60
+TELEGRAM_TOKEN, TELEGRAM_API_URL, PUBLIC_URL = ENV.TELEGRAM_TOKEN.strip(), ENV.TELEGRAM_API_URL, ENV.PUBLIC_URL
 
 MODELS_DIR = DATA_DIR / "models"  # one folder a published version
 RUNS_DIR = DATA_DIR / "runs"  # one job folder a training run
@@ -206,5 +207,5 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": ENV.LOG_LEVEL},
-    "loggers": {"django.server": {"level": "WARNING"}, "httpx2": {"level": "WARNING"}},
+    "loggers": {"django.server": {"level": "WARNING"}, "httpx2": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
 }

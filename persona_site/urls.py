@@ -13,5 +13,6 @@ urlpatterns = [
     path("", include("training.urls")),
     path("", include("chat.urls")),
     path("", include("chat.translation.urls")),
+    path("", include("chat.telegram.urls")),
     path("", include("fidelity.urls")),
 ]

@@ -12,8 +12,18 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from persona_site.environment import Environment
 
 ROOT = Path(__file__).parent.parent
-# A webhook wants a signature, and friends the token of an open link.
-OPEN_TO_ALL = {"open", "locked", "health", "set_language", "webhook", "friend", "friend_begin", "friend_guess"}
+# A webhook wants a signature or a secret, and friends the token of an open link.
+OPEN_TO_ALL = {
+    "open",
+    "locked",
+    "health",
+    "set_language",
+    "webhook",
+    "friend",
+    "friend_begin",
+    "friend_guess",
+    "telegram_webhook",
+}
 
 
 def named_patterns(resolver=None, prefix=()):

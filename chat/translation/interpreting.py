@@ -88,6 +88,14 @@ async def message_hear(*, reply_id: UUID) -> Interpreter:
     return interpreter
 
 
+async def text_hear(*, reply_id: UUID, text: str) -> str:
+    """What the person says of a reply, in the persona's language. Raises TranslationFailed."""
+    _asked, interpreter, _spoken = await sync_to_async(_prepare)(reply_id)
+    if not interpreter.away or detect(text, [interpreter.away, interpreter.home]) in {interpreter.home, ""}:
+        return text
+    return await interpreter.translate(text, outward=False)
+
+
 async def _store(asked: Message, fields: dict[str, str]) -> None:
     await Message.objects.filter(pk=asked.pk).aupdate(**fields)
 
