@@ -10,8 +10,8 @@ from typing import Any
 
 from fidelity.controls import Asker, Notes
 from fidelity.engine_client import Completion, TooLong
-from fidelity.measures.facts import Fact, Outcome, Reason, Verdict, judge
-from fidelity.measures.items import listed
+from fidelity.measures.facts import Outcome, Reason, Verdict, judge
+from fidelity.measures.items import Fact, listed
 from fidelity.measures.scoring import Preference, choose, choose_by_votes, option_named, points, rotations
 from fidelity.measures.style import form
 from fidelity.models import ReportItem
@@ -61,7 +61,8 @@ def _by_probability(
     row: ReportItem, asker: Asker, notes: Sequence[Note], language: str
 ) -> tuple[Preference, list[Fields]]:
     engine = asker.scoring() if asker.scoring else asker.engine
-    scores, tokens = [], [1] * len(row.options)
+    scores: list[Fields] = []
+    tokens: list[int] = []
     for order in rotations(len(row.options)):
         prompt = asker.renderer.prompt(listed(row.question, row.options, order), name=asker.name, notes=notes)
         space = " " if isinstance(prompt, str) else ""  # a completion begins with one
@@ -86,7 +87,7 @@ def _fact(row: ReportItem, asker: Asker, language: str) -> Fields:
     """As chat would answer; what chat would not answer at all, since nobody told it, is honestly unknown."""
     fact = Fact(row.item, row.question, row.own, language)
     if asker.notes is Notes.BEST and not asker.notebook.find(row.question).known:
-        verdict, fields = Verdict(Outcome.UNKNOWN, (Reason("never_told"),)), {"notes": []}
+        verdict, fields = Verdict(Outcome.UNKNOWN, (Reason("never_told"),)), Fields(notes=[])
     else:
         fields = _reply(row, asker, language, *notes_for(asker, row.question))
         verdict = judge(str(fields["reply"]), fact)

@@ -19,7 +19,9 @@ from questionnaires.services import dataset_build
 from training.models import PersonaModel
 from training.row_files import TRAIN, VALIDATION
 
-Kind, Control, Form = ReportItem.Kind, ReportItem.Control, Report.Form
+Kind = ReportItem.Kind
+Control = ReportItem.Control
+Form = Report.Form
 FILMS_A_SET = 5
 ALIKE = 1.0  # stars between the films of a pair: one step, the hard pairs
 MOST_OWN = 0.2  # of the answers

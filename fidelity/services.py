@@ -56,11 +56,8 @@ def cost_of(*, persona: Persona, version: PersonaModel, form: str) -> Cost:
     if not is_remote(version):
         return {}
     plan = plan_make(persona=persona, version=version, form=form)
-    asked = [("no_retrieval", "other_notes", "persona"), ("persona",)]
-    prompts = sum(
-        max(1, len(item.options)) * sum(control.value in asked[0] for control in item.controls(form))
-        for item in plan.items
-    )
+    paid = {ReportItem.Control.PERSONA, ReportItem.Control.NO_RETRIEVAL, ReportItem.Control.OTHER_NOTES}
+    prompts = sum(max(1, len(item.options)) * len(paid & {*item.controls(form)}) for item in plan.items)
     return {"tokens": prompts * TOKENS_A_PROMPT, "low": None, "high": None, "currency": ""}
 
 

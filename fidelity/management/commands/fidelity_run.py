@@ -17,6 +17,7 @@ from fidelity.models import Report
 from fidelity.planning import Asked, plan_of
 from fidelity.report_schema import Result
 from fidelity.services import report_cancel, report_create
+from fidelity.sweeping import report_sweep
 from questionnaires.management.base import PersonaCommand
 from questionnaires.models import Persona
 from questionnaires.services import Refused
@@ -24,6 +25,7 @@ from training.engine_process import EngineDidNotStart, engine_running
 from training.models import PersonaModel
 
 LOOK_SECONDS = 10.0  # between two lines of progress
+WHOLE_SECONDS = 86_400.0  # nobody else waits for this process
 PATIENCE_SECONDS = 1.0
 
 
@@ -67,14 +69,24 @@ class Command(PersonaCommand):
             raise CommandError("The report was cancelled.", returncode=130) from None
 
     def follow(self, report: Report, is_quiet: bool) -> None:
-        while report.is_active:
-            wait = report_execute(report_id=report.pk, slice_seconds=LOOK_SECONDS)
-            report.refresh_from_db()
-            if not is_quiet and report.is_active:
+        """Works on it; where a worker has it, or works on another one, waits."""
+        looked = time.monotonic()
+
+        def look() -> bool:
+            nonlocal looked
+            if not is_quiet and time.monotonic() - looked > LOOK_SECONDS:
+                looked = time.monotonic()
+                report.refresh_from_db()
                 self.stdout.write(progress_line(report))
-            if wait is None and report.is_active:
-                wait = PATIENCE_SECONDS  # a worker has it, or has another one
-            time.sleep(min(wait or 0.0, LOOK_SECONDS))
+                self.stdout.flush()
+            return False
+
+        while report.is_active:
+            wait = report_execute(report_id=report.pk, slice_seconds=WHOLE_SECONDS, should_stop=look)
+            report.refresh_from_db()
+            if report.is_active:
+                report_sweep()
+                time.sleep(PATIENCE_SECONDS if wait is None else min(wait, LOOK_SECONDS))
 
     def show(self, report: Report, as_json: bool) -> None:
         if report.state != Report.State.DONE:
@@ -83,7 +95,7 @@ class Command(PersonaCommand):
             who = {"report": str(report.pk), "persona": report.persona.name, "version": report.version.number}
             self.stdout.write(json.dumps({**who, "result": report.result}, ensure_ascii=False, indent=1))
         else:
-            self.stdout.write("\n".join(printed(report.result)))  # type: ignore[arg-type]
+            self.stdout.write("\n".join(printed(report.result)))
 
 
 def keep_items(report: Report, items: list[Asked]) -> None:
@@ -95,14 +107,15 @@ def keep_items(report: Report, items: list[Asked]) -> None:
 
 def version_of(persona: Persona, name: str | None) -> PersonaModel:
     rows = PersonaModel.objects.filter(persona=persona)
-    found: PersonaModel | None = None
     if name is None:
-        found = rows.filter(is_current=True).first()
+        rows = rows.filter(is_current=True)
     elif (number := name.removeprefix("v")).isdecimal():
-        found = rows.filter(number=int(number)).first()
+        rows = rows.filter(number=int(number))
     else:
-        found = rows.filter(pk=_uuid(name)).first()
+        rows = rows.filter(pk=_uuid(name))
+    found: PersonaModel | None = rows.first()
     if found is None:
+        rows = PersonaModel.objects.filter(persona=persona)
         known = ", ".join(str(row.number) for row in rows) or "none yet; train one first"
         raise CommandError(f"{persona.name} has no such version. There are: {known}.")
     return found
@@ -136,7 +149,7 @@ def printed(result: Result) -> list[str]:
             line += f"  {against['more_items']} more items would tell" if against["more_items"] else ""
         lines.append(line)
     for name, facts in result["facts"].items():
-        counts = "  ".join(f"{key} {facts[key]}" for key in ("right", "wrong", "unknown", "unclear"))  # type: ignore[literal-required]
+        counts = "  ".join(f"{key} {facts[key]}" for key in ("right", "wrong", "unknown", "unclear"))
         lines.append(f"  facts, {name}: {counts}")
     for name, found in result["style"].items():
         lines.append(f"  style, {name}: " + "  ".join(f"{key} {value}" for key, value in found.items()))
