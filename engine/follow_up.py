@@ -12,7 +12,9 @@ _CONNECTIVE = re.compile(
     r"(and|but|so|then|that|those|these|а|и|но|тогда|это)\b|(why|how so|почему|зачем)\W*$", re.IGNORECASE
 )
 _PRONOUN = re.compile(
-    r"\b(it|its|they|them|their|he|she|him|his|her|он|она|они|его|её|ее|их|ему|ей|им)\b", re.IGNORECASE
+    r"\b(it|its|they|them|their|he|she|him|his|her|you two|он|она|они|оно|его|её|ее|их|ему|ей|им|это|этот|эта|эти"
+    r"|него|неё|нее|них|нему|ней|ним|нём|нем|ними)\b|\b(then|there|that|тогда|там)\W*$|\b(did|was|is|does) that\b",
+    re.IGNORECASE,
 )
 _WORD = re.compile(r"\w+")
 

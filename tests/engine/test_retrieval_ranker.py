@@ -70,6 +70,19 @@ def test_a_follow_up_leans_on_the_turn_before(retriever: Retriever) -> None:
     assert not needs_context("Which town would I travel to if I wanted to visit you?")
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["How did you two meet?", "How long did that take?", "How old were you then?", "Как вы с ней познакомились?"],
+)
+def test_words_that_point_back_lean_on_the_turn_before(query: str) -> None:
+    assert needs_context(query)
+
+
+@pytest.mark.parametrize("query", ["Do you think that people often lie?", "Какая музыка вам нравится больше всего?"])
+def test_a_whole_question_stands_alone(query: str) -> None:
+    assert not needs_context(query)
+
+
 def test_a_new_topic_ignores_the_turn_before(retriever: Retriever) -> None:
     alone = retriever.rank("Which job pays your rent each month?", ENGLISH)
     after = retriever.rank("Which job pays your rent each month?", ENGLISH, context="What's your cat's name?")
