@@ -47,7 +47,7 @@ def test_1_the_link_opens_the_shelf_with_the_demo(page):
 def test_2_three_answers_are_written_and_saved(page):
     for number in range(3):
         question = page.locator("h1").inner_text()
-        page.locator("textarea").fill(f"Answer number {number}: the ferry, and the ramp going down at night.")
+        page.locator("[data-answer]").fill(f"Answer number {number}: the ferry, and the ramp going down at night.")
         page.get_by_text(re.compile(r"Saved \d")).wait_for()
         page.keyboard.press("Control+Enter")
         page.wait_for_function("question => document.querySelector('h1').innerText !== question", arg=question)
@@ -56,11 +56,11 @@ def test_2_three_answers_are_written_and_saved(page):
 
 
 def test_3_a_text_is_back_after_a_reload_in_the_middle_of_writing(page):
-    page.locator("textarea").fill("Half a sent")
+    page.locator("[data-answer]").fill("Half a sent")
     page.reload()
-    assert page.locator("textarea").input_value() == "Half a sent"
+    assert page.locator("[data-answer]").input_value() == "Half a sent"
     page.get_by_text(re.compile(r"Saved|Brought back")).wait_for()
-    page.locator("textarea").fill("")
+    page.locator("[data-answer]").fill("")
     page.wait_for_timeout(1500)
 
 
