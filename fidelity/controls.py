@@ -56,7 +56,7 @@ class Cast:
 
     report: Report
     local: EngineClient
-    scoring: Callable[[], EngineClient]
+    scoring: Callable[[], EngineClient] | None = None
     _clients: list[EngineClient] = field(default_factory=list)
     _askers: dict[str, Asker | Unavailable] = field(default_factory=dict)
     _notebooks: dict[str, Notebook] = field(default_factory=dict)

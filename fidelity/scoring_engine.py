@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 NEEDED_BYTES = 1_500_000_000
 FEWEST_ROWS = 12  # it takes some seconds to start
+NICE = 5  # whoever chats meanwhile goes first
 WEIGHTS = "adapter_model.safetensors"
 
 
@@ -57,7 +58,7 @@ class ScoringEngine:
 
     def _started(self) -> EngineClient:
         try:
-            url = self._stack.enter_context(engine_started("--runtime", "transformers"))
+            url = self._stack.enter_context(engine_started("--runtime", "transformers", nice=NICE))
         except EngineDidNotStart as error:
             logger.warning("No server of its own to score with (%s); the usual one does it.", error)
             return self._usual

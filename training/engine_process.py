@@ -1,5 +1,6 @@
 """A model server for the time of a command, where none is running."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import httpx2
 from django.conf import settings
 
 from training.providers.addresses import tls
+from training.providers.local import LAUNCHER
 
 START_SECONDS = 180  # the first start converts the base model
 LOOK_SECONDS = 0.2
@@ -41,13 +43,14 @@ def engine_running() -> Iterator[str]:
 
 
 @contextmanager
-def engine_started(*extra: str) -> Iterator[str]:
-    """The address of a new server on a free port, which ends with this context; `extra` are options of engine.serve.
+def engine_started(*extra: str, nice: int = 0) -> Iterator[str]:
+    """The address of a new server on a free port, which ends with this context, or with this process however it ends.
 
-    Raises EngineDidNotStart.
+    `extra` are options of engine.serve. Raises EngineDidNotStart.
     """
     port = _free_port()
-    process = subprocess.Popen([*_command(port), *extra], stdout=sys.stderr)
+    launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(nice)]
+    process = subprocess.Popen([*launcher, *_command(port), *extra], stdout=sys.stderr)
     url = f"http://127.0.0.1:{port}"
     try:
         _await(process, url)
