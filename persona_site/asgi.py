@@ -2,7 +2,11 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "persona_site.settings")
-application = get_asgi_application()
+django.setup(set_prefix=False)
+
+from persona_site.handler import Application  # noqa: E402
+
+application = Application()

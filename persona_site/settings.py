@@ -1,6 +1,5 @@
 """Django's settings, made from `persona_site.environment`."""
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,7 +47,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "persona_site.handler.static_files",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -82,28 +81,17 @@ TEMPLATES = [
 ]
 
 
-def journal_mode() -> str:
-    """WAL where SQLite is safe with it: 3.7.0 to 3.51.2 can corrupt a log that is reset (sqlite.org/wal.html).
-
-    Elsewhere a rollback journal: slower, and nothing is lost.
-    """
-    version = sqlite3.sqlite_version_info
-    fixed = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51, 0) or (3, 44, 6) <= version < (3, 45, 0)
-    return "WAL" if fixed else "TRUNCATE"
-
-
 def database(url: str) -> dict[str, Any]:
     """Django's description of the database at `url` (PostgreSQL), or of SQLite in DATA_DIR."""
     if not url:
         return {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "persona_site.sqlite",
             "NAME": DATA_DIR / "persona.sqlite3",
             # None keeps the last connection open: closing it checkpoints the log and made saves take seconds.
             "CONN_MAX_AGE": None,
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",  # read-then-write in DEFERRED mode fails with "database is locked"
                 "timeout": 20,
-                "init_command": f"PRAGMA journal_mode={journal_mode()}; PRAGMA synchronous=FULL;",
             },
         }
     if urlsplit(url).scheme not in {"postgres", "postgresql"}:

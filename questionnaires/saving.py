@@ -7,8 +7,11 @@ first reply again; a text based on an older revision is kept as a conflict and c
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from questionnaires.comparing import differences, merge
@@ -102,6 +105,14 @@ def answer_save(
     text is based on it. Refused (400, 403, 413) for what cannot be stored.
     """
     writable(persona)
+    save = _checked(text, base_revision, operation_id, follows, state, source)
+    with transaction.atomic():
+        return _store(_locked_answer(persona, question), save)
+
+
+def _checked(
+    text: str, base: int, operation_id: str, follows: Sequence[str] = (), state: str = "", source: str = "typed"
+) -> _Save:
     ids = [operation_id, *follows]
     if len(ids) > MAX_FOLLOWS + 1 or not all(isinstance(each, str) and 0 < len(each) <= MAX_ID for each in ids):
         raise Refused(_("The save has no operation id of 1 to 64 characters."))
@@ -110,10 +121,32 @@ def answer_save(
     text, mended = normalise(text)
     if len(text.encode()) > MAX_ANSWER_BYTES:
         raise Refused(_("The answer is longer than 100 kB. It stays on this device; please shorten it."), status=413)
-    resolved = _state(text, state)
-    save = _Save(text, resolved, bool(state), base_revision, operation_id, tuple(follows), source, mended)
+    return _Save(text, _state(text, state), bool(state), base, operation_id, tuple(follows), source, mended)
+
+
+def answer_save_again(
+    *,
+    owner: User,
+    persona_id: UUID,
+    slug: str,
+    text: str,
+    base_revision: int,
+    operation_id: str,
+    follows: Sequence[str] = (),
+    state: str = "",
+) -> SaveResult | None:
+    """As `answer_save`, for an answer that has a row already; None if it has none.
+
+    Nearly every save is one of these, and one query reads all that has to be known.
+    """
+    save = _checked(text, base_revision, operation_id, follows, state)
+    rows = Answer.objects.select_for_update(of=("self",)).select_related("persona").order_by()
     with transaction.atomic():
-        return _store(_locked_answer(persona, question), save)
+        answer = rows.filter(owner=owner, persona=persona_id, question__slug=slug).first()
+        if answer is None:
+            return None
+        writable(answer.persona)
+        return _store(answer, save)
 
 
 def _state(text: str, wanted: str) -> str:
@@ -123,11 +156,11 @@ def _state(text: str, wanted: str) -> str:
 
 
 def _locked_answer(persona: Persona, question: Question) -> Answer:
-    rows = Answer.objects.select_for_update().filter(persona=persona, question=question)
-    if (answer := rows.first()) is not None:
-        return answer
-    Answer.objects.get_or_create(persona=persona, question=question, defaults={"owner_id": persona.owner_id})
-    return rows.get()
+    rows = Answer.objects.select_for_update().filter(persona=persona, question=question).order_by()
+    if not rows.exists():
+        Answer.objects.get_or_create(persona=persona, question=question, defaults={"owner_id": persona.owner_id})
+    answer: Answer = rows.get()
+    return answer
 
 
 def _store(answer: Answer, save: _Save) -> SaveResult:
@@ -144,7 +177,8 @@ def _store(answer: Answer, save: _Save) -> SaveResult:
         return SaveResult("unchanged", answer.revision, answer.state, answer.text, mended=save.mended)
     answer.text, answer.state, answer.source = save.text, save.state, save.source
     answer.revision += 1
-    answer.save(update_fields=["text", "state", "source", "revision", "updated_at"])
+    values = {"text": save.text, "state": save.state, "source": save.source, "revision": answer.revision}
+    Answer.objects.filter(pk=answer.pk).update(**values, updated_at=timezone.now())
     _keep(answer, save)
     return SaveResult("saved", answer.revision, save.state, save.text, mended=save.mended)
 

@@ -8,8 +8,8 @@ from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from questionnaires.saving import MAX_ANSWER_BYTES, Refused, SaveResult, answer_save
-from questionnaires.views import persona_or_404, question_or_404
+from questionnaires.saving import MAX_ANSWER_BYTES, Refused, SaveResult, answer_save, answer_save_again
+from questionnaires.views import persona_or_404, question_or_404, visitor
 
 MAX_SAVE_BYTES = 6 * MAX_ANSWER_BYTES + 6_000  # JSON may write a byte as \u00XX
 
@@ -20,11 +20,14 @@ def answer(request: HttpRequest, persona_id: uuid.UUID, slug: str) -> JsonRespon
 
     `revision` is the one that the text was made from; `follows` lists operations whose reply the client never got.
     """
-    persona = persona_or_404(request, persona_id)
-    asked = question_or_404(persona, slug)
     try:
-        result = answer_save(persona=persona, question=asked, **_save_body(request))
+        body = _save_body(request)
+        result = answer_save_again(owner=visitor(request), persona_id=persona_id, slug=slug, **body)
+        if result is None:
+            persona = persona_or_404(request, persona_id)
+            result = answer_save(persona=persona, question=question_or_404(persona, slug), **body)
     except Refused as refused:
+        persona_or_404(request, persona_id)  # a stranger is not even told what is wrong
         return JsonResponse({"error": str(refused)}, status=refused.status)
     return JsonResponse(_reply(result), status=409 if result.outcome == "conflict" else 200)
 

@@ -1,0 +1,152 @@
+"""How requests reach the views: a plain view and all middleware in one go, in a thread that keeps its connection.
+
+Django's own ASGI handler changes threads some twenty times a request, once or twice for each middleware, and begins
+each request in a thread of its own, which opens a database connection of its own. Views that are coroutines, and static
+files, go Django's way.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import IO, Any
+
+from asgiref.sync import iscoroutinefunction
+from django.conf import settings
+from django.core import signals
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.core.handlers.base import BaseHandler
+from django.db import connections
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.urls import Resolver404, resolve, set_script_prefix
+from django.utils.decorators import sync_and_async_middleware
+from servestatic.middleware import ServeStaticMiddleware
+
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+TURNS = 16  # plain views that run at a time; more wait in the order of their coming
+KEPT = 16  # threads that stay, with their database connections
+
+
+@sync_and_async_middleware
+def static_files(get_response: Callable[..., Any]) -> Callable[..., Any]:
+    """ServeStatic, which is for coroutines alone; the plain chain below is never asked for a file."""
+    if not iscoroutinefunction(get_response):
+        return get_response
+    served: Callable[..., Any] = ServeStaticMiddleware(get_response)
+    return served
+
+
+class Threads:
+    """Executors of one thread each. A request has one to itself, so that it never waits for another one's download."""
+
+    def __init__(self) -> None:
+        self._idle: list[ThreadPoolExecutor] = []
+
+    def take(self) -> ThreadPoolExecutor:
+        return self._idle.pop() if self._idle else ThreadPoolExecutor(max_workers=1, thread_name_prefix="view")
+
+    def give(self, executor: ThreadPoolExecutor, busy: Future[Any] | None = None) -> None:
+        """Takes it back, when it is through with `busy`: a view whose visitor has gone runs to its end."""
+        loop = asyncio.get_running_loop()
+        if busy is None or busy.done():
+            self._keep(executor)
+        else:
+            busy.add_done_callback(lambda _done: loop.call_soon_threadsafe(self._keep, executor))
+
+    def _keep(self, executor: ThreadPoolExecutor) -> None:
+        if len(self._idle) < KEPT:
+            self._idle.append(executor)
+            return
+        executor.submit(connections.close_all)
+        executor.shutdown(wait=False)
+
+
+class Plain(BaseHandler):
+    """All middleware and the view, called without a coroutine between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.load_middleware(is_async=False)
+
+
+class Application(ASGIHandler):
+    """The site as an ASGI application."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._plain = Plain()
+        self._threads = Threads()
+        self._turns = asyncio.Semaphore(TURNS)
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and _is_plain(scope["path"]):
+            await self._answer(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    async def _answer(self, scope: Any, receive: Receive, send: Send) -> None:
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        async with self._turns:
+            executor = self._threads.take()
+            running = executor.submit(self._respond, scope, body)
+            try:
+                response = await asyncio.wrap_future(running)
+            except BaseException:
+                self._threads.give(executor, running)
+                raise
+        try:
+            await self._send(response, send, executor)
+        finally:
+            self._threads.give(executor)
+
+    def _respond(self, scope: Any, body: IO[bytes]) -> HttpResponseBase:
+        """In the request's thread. What is not streamed is closed already, which ends the request."""
+        set_script_prefix(get_script_prefix(scope))
+        signals.request_started.send(sender=type(self), scope=scope)
+        request, refusal = self.create_request(scope, body)
+        response = self._plain.get_response(request) if request is not None else refusal
+        assert response is not None  # noqa: S101  (there is a request or a refusal)
+        if not response.streaming:
+            response.close()
+        return response
+
+    async def _send(self, response: HttpResponseBase, send: Send, executor: ThreadPoolExecutor) -> None:
+        if isinstance(response, HttpResponse):
+            await send(_start(response))
+            await send({"type": "http.response.body", "body": response.content})
+            return
+        if not isinstance(response, StreamingHttpResponse) or response.is_async:
+            await self.send_response(response, send)
+            return
+        loop, parts = asyncio.get_running_loop(), iter(response)
+        try:
+            await send(_start(response))
+            while (part := await loop.run_in_executor(executor, next, parts, None)) is not None:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body"})
+        finally:
+            await loop.run_in_executor(executor, response.close)
+
+
+def _start(response: HttpResponseBase) -> dict[str, Any]:
+    """The message that begins an answer: ASGI wants names and values as bytes, names in lower case."""
+    headers = [(name.lower().encode("ascii"), value.encode("latin1")) for name, value in response.items()]
+    headers += [
+        (b"set-cookie", cookie.output(header="").strip().encode("ascii")) for cookie in response.cookies.values()
+    ]
+    return {"type": "http.response.start", "status": response.status_code, "headers": headers}
+
+
+def _is_plain(path: str) -> bool:
+    """Whether an ordinary function answers there, or nothing does."""
+    if path.startswith(f"/{settings.STATIC_URL.strip('/')}/"):
+        return False
+    try:
+        return not iscoroutinefunction(resolve(path).func)
+    except Resolver404:
+        return True
