@@ -92,7 +92,7 @@ def _own(reply: Message, wanted: str) -> Target:
     for question in [*([under] if under else []), *Question.objects.filter(persona=persona)]:
         if question.text.casefold() == same:
             return _as_it_is(persona, question)
-    asked = _line(reply.asked_text)
+    asked = _line(reply.asked_in_persona_language)
     ways = (asked,) if asked.casefold() != same and not needs_context(asked) else ()
     return Target(question_create(persona=persona, text=text, wordings=ways), "", 0, made=True)
 
@@ -104,7 +104,7 @@ def _as_it_is(persona: Persona, question: Question) -> Target:
 
 def question_suggested(*, reply: Message) -> str:
     """The message as a question that can stand alone: before "and why?" stands what it leans on."""
-    asked = _line(reply.asked_text)
+    asked = _line(reply.asked_in_persona_language)
     context = dialogue_get(reply=reply).context if needs_context(asked) else None
     return _line(f"{context} {asked}" if context else asked)
 

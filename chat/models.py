@@ -105,6 +105,11 @@ class Message(Owned):
         return self.parent.in_persona_language if self.parent else ""
 
     @property
+    def asked_in_persona_language(self) -> str:
+        """As the model heard it."""
+        return self.parent.in_persona_language if self.parent else ""
+
+    @property
     def in_persona_language(self) -> str:
         """The words as the model hears or says them."""
         is_translated = self.role == self.Role.PERSON and self.translation

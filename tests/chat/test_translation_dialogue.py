@@ -183,3 +183,17 @@ def test_dropping_it_forgets_key_and_agreement(setup, persona):
     setup.refresh_from_db()
     assert (setup.translator, setup.sealed_key, setup.consents, setup.mode) == ("", "", {}, "off")
     assert services.names_as_text(setup) == "Nida"
+
+
+def test_both_texts_are_on_the_page(russian, visitor, persona):
+    reply = russian()
+    page = visitor.get(f"/p/{persona.pk}/chat/{reply.conversation_id}/").content.decode()
+    for text in ("Где твой дом?", HOME, "Я вырос у моря.", "I grew up by the sea.", "translated by LibreTranslate"):
+        assert text in page
+
+
+def test_a_correction_is_kept_under_the_question_as_the_persona_heard_it(russian, persona):
+    from chat.corrections import correction_save
+
+    correction_save(reply=russian(), text="By the sea, I said.")
+    assert persona.answers.get(question__persona=persona).question.text == HOME
