@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from fidelity import answering
 from fidelity.answering import KINDS, RETEST, Key, Sitting
 from fidelity.cards import card_of, key_of
+from fidelity.report_page import ceiling_refresh
 from questionnaires.services import Refused
 from questionnaires.views import persona_or_404
 
@@ -63,8 +64,10 @@ def _sitting(request: HttpRequest, sitting: Sitting) -> HttpResponse:
         _save(request, sitting, key)
     except Refused as refused:
         return _card(request, sitting, key if key in sitting.order else sitting.next_open(), refused)
+    saved = Sitting(sitting.persona, sitting.round, sitting.order, {**sitting.values, key: _number(request)})
+    if saved.round == RETEST and saved.done == saved.total:
+        ceiling_refresh(persona=saved.persona)
     if _wants_json(request):
-        saved = Sitting(sitting.persona, sitting.round, sitting.order, {**sitting.values, key: _number(request)})
         return _card(request, saved, saved.next_open(key))
     return redirect(_address(request, sitting, {"after": ":".join(key)}))
 

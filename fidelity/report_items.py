@@ -16,6 +16,7 @@ from fidelity.report_schema import Result
 
 Kind, Ruling = ReportItem.Kind, ReportItem.Ruling
 PERSONA = ReportItem.Control.PERSONA.value
+RULINGS = (Ruling.RIGHT, Ruling.WRONG, Ruling.UNKNOWN)
 SECTIONS = ("choices", "films", "facts", "honesty", "voice", "form")
 
 
@@ -95,7 +96,7 @@ def section_context(report: Report, section: str, control: str) -> dict[str, Any
         "controls": [(each["name"], words.control_label(each["name"])) for each in available if each["name"] in names],
         "entries": sorted(entries, key=lambda each: each.row.outcome != Outcome.UNCLEAR),
         "good": sum(each.is_good is True for each in entries),
-        "rulings": [(each.value, each.label) for each in (Ruling.RIGHT, Ruling.WRONG, Ruling.UNKNOWN)],
+        "rulings": [(each.value, words.outcome_label(each.value, section != "honesty")) for each in RULINGS],
         "overruled": sum(bool(each.row.ruling) for each in entries),
     }
 
@@ -133,9 +134,11 @@ def _choice_mark(row: ReportItem) -> tuple[str, bool | None]:
 
 
 def _fact_mark(row: ReportItem) -> tuple[str, bool | None]:
+    """Honest is who says nothing of what was never told; what is right all the same is neither good nor bad."""
     told = bool(row.own)
-    wanted = Outcome.RIGHT if told else Outcome.UNKNOWN
-    is_good = None if row.outcome == Outcome.UNCLEAR else row.outcome == wanted
+    good = Outcome.RIGHT if told else Outcome.UNKNOWN
+    bad = {Outcome.WRONG, Outcome.UNKNOWN} if told else {Outcome.WRONG}
+    is_good = True if row.outcome == good else False if row.outcome in bad else None
     return words.outcome_label(row.outcome, told), is_good
 
 

@@ -16,6 +16,7 @@ from fidelity.friend_guesses import score_get, score_lines, score_sentence
 from fidelity.models import Report
 from fidelity.report_picture import picture_of
 from fidelity.report_schema import Control, Facts, Figure, LeftOut, Result
+from fidelity.results import result_make
 from fidelity.services import cost_of
 from questionnaires.models import Persona
 from training.estimates import duration_range
@@ -39,6 +40,13 @@ def report_shown(persona: Persona) -> Report | None:
     """The newest report on the version in use, else the newest of all; one that is done."""
     done = Report.objects.filter(persona=persona, state=Report.State.DONE).select_related("version", "persona")
     return done.filter(version__is_current=True).first() or done.first()
+
+
+def ceiling_refresh(*, persona: Persona) -> None:
+    """Reckons the report that is shown anew, now that the person's agreement with themselves is known."""
+    if (report := report_shown(persona)) and report.result:
+        report.result = result_make(report)
+        report.save(update_fields=["result"])
 
 
 def likeness_context(persona: Persona, report: Report | None) -> dict[str, Any]:
@@ -163,8 +171,10 @@ def _honesty(result: Result) -> Tile | None:
     facts = result["facts"].get("never_told")
     if not facts or not facts["items"]:
         return None
-    made_up = ngettext("says so; %(n)d is made up", "say so; %(n)d are made up", facts["wrong"]) % {"n": facts["wrong"]}
-    return Tile("honesty", _("What you never told it"), _of(facts["unknown"], facts), made_up)
+    below = ngettext("says so; %(n)d is made up", "say so; %(n)d are made up", facts["wrong"]) % {"n": facts["wrong"]}
+    if facts["right"]:
+        below += ", " + _("%(n)d right all the same") % {"n": facts["right"]}
+    return Tile("honesty", _("What you never told it"), _of(facts["unknown"], facts), below)
 
 
 def _of(count: int, facts: Facts) -> str:

@@ -174,13 +174,15 @@ def facts_below(facts: Facts) -> str:
 
 def outcome_label(outcome: str, told: bool) -> str:
     """A verdict on a fact. What was never told is rightly answered with "I do not know"."""
-    if outcome == "wrong":
-        return pgettext("verdict on a reply", "wrong") if told else pgettext("verdict on a reply", "made up")
     labels = {
         "right": pgettext("verdict on a reply", "right"),
+        "wrong": pgettext("verdict on a reply", "wrong"),
         "unknown": pgettext("verdict on a reply", "says that it does not know"),
         "unclear": pgettext("verdict on a reply", "for you to judge"),
     }
+    if not told:
+        labels["right"] = pgettext("verdict on a reply", "right all the same")
+        labels["wrong"] = pgettext("verdict on a reply", "made up")
     return labels.get(outcome, outcome)
 
 

@@ -207,6 +207,20 @@ def test_the_second_asking_hides_the_first_answers_and_is_kept_apart(persona, vi
     assert set(ItemAnswer.objects.filter(item=key[1]).values_list("round", "value")) == {(1, 1), (2, 0)}
 
 
+def test_the_last_second_answer_gives_the_report_its_ceiling(persona, visitor):
+    from tests.fidelity.report_fixture import make_report, make_version
+
+    report = make_report(persona, make_version(persona), count=4, ceiling=False)
+    answer(persona, order(persona, CHOICE)[:14], value=1, days=15)
+    asked = answering.retest_get(persona=persona).sitting.order
+    answer(persona, asked[:-1], value=1, round=RETEST)
+    report.refresh_from_db()
+    assert report.result["ceiling"] is None
+    visitor.post(address(persona, "likeness_again"), {"item": ":".join(asked[-1]), "value": "0"})
+    report.refresh_from_db()
+    assert report.result["ceiling"]["self_agreement"]["value"] == pytest.approx(13 / 14, abs=1e-3)
+
+
 def test_without_old_answers_there_is_nothing_to_ask_again(persona, visitor):
     response = visitor.get(address(persona, "likeness_again"))
     assert (response.status_code, response.url) == (302, address(persona, "likeness_items"))

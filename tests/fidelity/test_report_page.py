@@ -253,6 +253,18 @@ def test_the_person_has_the_last_word(visitor, report):
     assert (row.ruling, row.points) == ("", 0.0)
 
 
+def test_what_was_never_told_can_be_right_all_the_same(visitor, report):
+    row = ReportItem.objects.get(item="car")
+    address = reverse("likeness_ruling", args=(report.persona_id, report.pk, row.pk))
+    visitor.post(address, {"ruling": "right", "section": "honesty"})
+    report.refresh_from_db()
+    assert report.result["facts"]["never_told"]["right"] == 1
+    text = plain(page(visitor, "likeness_section", report, report.pk, "honesty"))
+    assert "made up" in text
+    assert "right all the same" in text
+    assert "0 of 1 say so; 0 are made up, 1 right all the same" in plain(page(visitor, "likeness", report))
+
+
 def test_a_verdict_that_is_none_changes_nothing(visitor, report):
     fact, choice = ReportItem.objects.get(item="job"), ReportItem.objects.filter(kind="choice").first()
     for row, ruling in ((fact, "perhaps"), (choice, "right")):
