@@ -24,10 +24,11 @@ def session(site, browser):
         "/locked/",
         "/nowhere/",
         *(demo + room for room in ("write/", "write/find/?q=tea", "data/", "data/map/", "train/", "chat/")),
-        demo + "write/who-i-am-introduction/history/",
+        *(demo + part for part in ("write/who-i-am-introduction/history/", "likeness/")),
     ]
     base = own_portrait(page)
     addresses += [base + room for room in ("write/", "data/", "delete/", "questions/", "questionnaires/")]
+    addresses += [base + "likeness/" + part for part in ("items/", "items/answer/?of=film", "friends/")]
     addresses.append(own_questionnaire(page, base))
     yield context.storage_state(), site.link.split("/open/")[0], addresses
     page.goto(site.link.split("/open/")[0] + base + "delete/")  # the next tests begin without a portrait
