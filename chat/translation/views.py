@@ -140,7 +140,7 @@ def _page(
         "in_use": _shown(setup.translator),
         "recipient": _recipient(setup),
         "mode": services.mode_of(persona=persona, conversation=conversation),
-        "languages": sorted(((code, language_name(code)) for code in LANGUAGES), key=lambda row: row[1]),
+        "languages": sorted(((code, language_name(code)) for code in _others(persona)), key=lambda row: row[1]),
         "translators": [(kind.key, kind.title, _about()[kind.key]) for kind in TRANSLATORS.values()],
         "names": services.names_as_text(setup) if names is None else names,
         "suggestions": names_suggested(persona=persona, known=[*known, persona.name]),
@@ -175,6 +175,10 @@ def _form(
         "fault": fault,
     }
     return render(request, "chat/translator.html", context, status=fault.status if fault else 200)
+
+
+def _others(persona: Persona) -> list[str]:
+    return [code for code in LANGUAGES if code != persona.language[:2]]
 
 
 def _shown(key: str) -> dict[str, Any] | None:
