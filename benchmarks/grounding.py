@@ -22,7 +22,8 @@ from pathlib import Path
 from benchmarks.grounding_persons import Fact, GroundingPerson, persons_read
 from benchmarks.train import processor
 from engine.retrieval import Retriever
-from fidelity.measures import facts, items
+from fidelity.measures.facts import Outcome, judge
+from fidelity.measures.items import Fact as Judged
 
 COLUMNS = (
     "person",
@@ -76,21 +77,21 @@ class Report:
             return self.is_found(case)
         return case.heard.known and has_keys(case.heard.reply, case.fact.keys)
 
-    def verdict(self, case: Case) -> facts.Outcome:
+    def verdict(self, case: Case) -> Outcome:
         """By the rules of a fidelity report, against each answer that tells the fact."""
         if case.fact is None or not case.heard.known:
-            return facts.Outcome.UNKNOWN
+            return Outcome.UNKNOWN
         told = [self.person.told[place].answer for place in self.person.places(case.fact)]
-        asked = [items.Fact("", case.ask, answer, self.person.language) for answer in told]
-        outcomes = [facts.judge(case.heard.reply or "", fact).outcome for fact in asked]
-        return facts.Outcome.RIGHT if facts.Outcome.RIGHT in outcomes else outcomes[0]
+        asked = [Judged("", case.ask, answer, self.person.language) for answer in told]
+        outcomes = [judge(case.heard.reply or "", fact).outcome for fact in asked]
+        return Outcome.RIGHT if Outcome.RIGHT in outcomes else outcomes[0]
 
     def markdown(self) -> str:
         """One row of the table."""
         rows, known = self.facts, [case for case in self.facts if case.heard.known]
         spoken = any(case.heard.reply is not None for case in rows)
         third = sum(bool({*case.heard.found} & {*self._places(case)}) for case in rows)
-        by_rules = sum(self.verdict(case) is facts.Outcome.RIGHT for case in rows)
+        by_rules = sum(self.verdict(case) is Outcome.RIGHT for case in rows)
         cells = [
             self.person.name,
             f"{sum(map(self._first, rows))} of {len(rows)}",
