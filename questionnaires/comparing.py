@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 SAME, NEW, GONE = "same", "new", "gone"
 MANY_PIECES = 3000  # comparing words takes time with their number squared; longer texts are compared line by line
 _PIECES = re.compile(r"\s+|\w+|[^\w\s]")
-_WORDS = re.compile(r"\S+\s*|\s+")
+_WORDS = re.compile(r"\s+|\S+")
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 
 Change = tuple[int, int, list[str]]
@@ -28,26 +28,31 @@ def differences(before: str, after: str) -> Iterator[tuple[str, str]]:
 
 
 def merge(base: str, stored: str, yours: str) -> str | None:
-    """Both edits of `base` in one text; None where they touch, so that a person has to say what is meant."""
-    old, ours, theirs = _split(_WORDS, base, yours, stored)
-    changes = sorted([*_changes(old, ours), *_changes(old, theirs)], key=lambda change: change[:2])
+    """Both edits of `base` in one text; None where they touch, so that a person has to say what is meant.
+
+    They touch where neither a word nor a line break that both left alone stands between them.
+    """
+    old, *edited = _split(_WORDS, base, stored, yours)
     merged: list[str] = []
-    place = -1
-    for start, end, pieces in _once(changes):
-        if start <= place:
+    place, before = 0, ""
+    for (start, end, pieces), side in _ordered(_changes(old, edited[0]), _changes(old, edited[1])):
+        between = old[place:start]
+        if before not in {"", side} and not any(piece.strip() or "\n" in piece for piece in between):
             return None
-        merged += [*old[max(place, 0) : start], *pieces]
-        place = end
-    return "".join([*merged, *old[max(place, 0) :]])
+        merged += [*between, *pieces]
+        place, before = end, side
+    return "".join([*merged, *old[place:]])
 
 
 def _changes(old: list[str], new: list[str]) -> list[Change]:
     return [(i1, i2, new[j1:j2]) for action, i1, i2, j1, j2 in _opcodes(old, new) if action != "equal"]
 
 
-def _once(changes: list[Change]) -> list[Change]:
-    """Without the second of two equal changes: both sides wrote the same there."""
-    return [change for number, change in enumerate(changes) if number == 0 or change != changes[number - 1]]
+def _ordered(stored: list[Change], yours: list[Change]) -> list[tuple[Change, str]]:
+    """All changes by their place, with whose they are; what both sides wrote alike stands there once."""
+    sided = [(change, "stored") for change in stored]
+    sided += [(change, "yours") for change in yours if change not in stored]
+    return sorted(sided, key=lambda entry: entry[0][:2])
 
 
 def _split(pattern: re.Pattern[str], *texts: str) -> list[list[str]]:

@@ -1,15 +1,19 @@
 """Autosave: the one address that a page in the browser saves to while a person types."""
 
 import json
+import logging
 import uuid
 from typing import Any
 
+from django.db import OperationalError
 from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from questionnaires.saving import MAX_ANSWER_BYTES, Refused, SaveResult, answer_save, answer_save_again
 from questionnaires.views import persona_or_404, question_or_404, visitor
+
+logger = logging.getLogger(__name__)
 
 MAX_SAVE_BYTES = 6 * MAX_ANSWER_BYTES + 6_000  # JSON may write a byte as \u00XX
 
@@ -29,7 +33,17 @@ def answer(request: HttpRequest, persona_id: uuid.UUID, slug: str) -> JsonRespon
     except Refused as refused:
         persona_or_404(request, persona_id)  # a stranger is not even told what is wrong
         return JsonResponse({"error": str(refused)}, status=refused.status)
+    except OperationalError as error:
+        return _out_of_order(error)
     return JsonResponse(_reply(result), status=409 if result.outcome == "conflict" else 200)
+
+
+def _out_of_order(error: OperationalError) -> JsonResponse:
+    """507 for a full disk, 503 for any other trouble of the database; the page keeps the draft and tries again."""
+    logger.error("A save failed: %s", error)
+    if "full" in str(error) or "No space left" in str(error):
+        return JsonResponse({"error": _("The server's disk is full. The text is kept on this device.")}, status=507)
+    return JsonResponse({"error": _("The server cannot save just now. The text is kept on this device.")}, status=503)
 
 
 def _reply(result: SaveResult) -> dict[str, Any]:

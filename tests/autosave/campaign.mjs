@@ -1,5 +1,5 @@
 // Random histories of a person, a network and a server; after each step every text must be findable.
-//   node tests/autosave/campaign.mjs RUNS [FIRST_SEED] [--trace FILE COUNT] [--keeper PATH]
+//   node tests/autosave/campaign.mjs RUNS [FIRST_SEED] [--trace FILE COUNT]
 import { writeFileSync } from "node:fs";
 import { World } from "./world.mjs";
 
@@ -52,7 +52,7 @@ class Campaign {
       open: [2, device.online && device.loggedIn && device.live.length < this.most, () => world.open(device)],
       type: [8, tab, () => this.type(tab, this.newText(tab))],
       wait: [6, true, () => world.advance(this.pick([50, 400, 800, 2000, 40000]))],
-      arrive: [7, message && !message.answer, () => world.arrive(message, this.chance(0.12) ? this.pick(["refusing", "failing", "garbled"]) : "")],
+      arrive: [7, message && !message.answer, () => world.arrive(message, this.chance(0.12) ? this.pick(["refusing", "failing", "lying"]) : "")],
       finish: [7, message?.answer, () => world.finish(message)],
       lose: [2, message, () => world.lose(message, this.chance(0.5))],
       double: [1, message && !message.answer, () => world.double(message)],
@@ -110,6 +110,8 @@ class Campaign {
       await this.calmRound();
     }
     for (const text of this.required) this.claim(world.server.holds(text), `missing in the end: "${text}"`);
+    const operations = world.server.revisions.map((row) => row.operation);
+    this.claim(new Set(operations).size === operations.length, "an operation was stored twice");
     if (this.kind !== "one page") return;
     this.claim(world.conflicts === 0, "one page conflicted with itself");
     const tab = this.tabs[0] ?? (await world.open(world.devices[0]));

@@ -47,7 +47,7 @@ class Tab {
     this.events.push(event);
     if (event === "text") this.field = detail;
     if (event === "saved") this.world.acknowledged(this);
-    if (event === "conflict") this.world.conflicts += 1;
+    if (event === "conflict") this.world.contested(this);
   }
 
   close() { this.keeper.leave(); this.shelf.leave(); this.end(); }
@@ -63,6 +63,9 @@ export class World {
   }
 
   acknowledged(tab) { this.acked.add(tab.keeper.text); }
+  /** The person is told that both texts are kept. */
+  contested(tab) { this.conflicts += 1; this.acked.add(tab.keeper.pending.text); }
+
   newId() { this.ids += 1; return `${String(this.ids).padStart(8, "0")}-0000-4000-8000-000000000000`; }
 
   /** What a keeper sees of the world; nothing once its page is gone. */
@@ -96,9 +99,9 @@ export class World {
   arrive(message, fault) {
     if (!message.page.device.loggedIn) message.answer = { status: 0, reply: {} };
     else if (fault === "refusing") message.answer = { status: 503, reply: {} };
+    else if (fault === "lying") message.answer = { status: 200, reply: { outcome: "saved", revision: message.save.revision + 1, sha256: sha256("another") } };
     else message.answer = this.server.put(message.save);
     if (fault === "failing") message.answer = { status: 502, reply: {} };
-    if (fault === "garbled" && message.answer.status === 200) message.answer.reply.sha256 = sha256("another");
   }
 
   finish(message) {
