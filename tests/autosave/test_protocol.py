@@ -65,6 +65,11 @@ MUTATIONS = {
         'return this.retry("locked")',
         "return (this.pending = null, this.saved = this.text, this.keep(), false)",
     ),
+    "a lost connection ends the draft": (
+        KEEPER,
+        'catch { return this.retry("offline"); }',
+        "catch { this.pending = null; this.saved = this.text; this.keep(); return false; }",
+    ),
     "a conflict is taken for a save": (
         KEEPER,
         "    this.conflict = reply;\n",
