@@ -38,6 +38,9 @@ def answer(request: HttpRequest, persona_id: uuid.UUID, slug: str) -> JsonRespon
     return JsonResponse(_reply(result), status=409 if result.outcome == "conflict" else 200)
 
 
+answer.is_quick = True  # type: ignore[attr-defined]  # a slow page must not keep saves waiting (persona_site.handler)
+
+
 def _out_of_order(error: OperationalError) -> JsonResponse:
     """507 for a full disk, 503 for any other trouble of the database; the page keeps the draft and tries again."""
     logger.error("A save failed: %s", error)
