@@ -15,9 +15,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from chat.models import TelegramAccount, TelegramBot
+from chat.pages import persona_or_404
 from chat.telegram.inbox import bot_name
 from chat.telegram.linking import account_unlink, code_make
-from chat.views import persona_or_404
 
 RECENT = timedelta(minutes=2)  # the bot hears of Telegram about twice a minute
 

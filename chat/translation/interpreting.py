@@ -58,8 +58,9 @@ class Interpreter:
         digest = self._digest(text, source, target)
         if kept := await sync_to_async(_kept)(self.persona, digest):
             return kept
-        ways = {"source": source, "target": target, "names": self.names, "outward": outward}
-        translated = await text_translate(self.translator, text, **ways)
+        translated = await text_translate(
+            self.translator, text, source=source, target=target, names=self.names, outward=outward
+        )
         await sync_to_async(_keep)(self.persona, digest, translated)
         return translated
 

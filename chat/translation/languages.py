@@ -158,7 +158,7 @@ def _by_statistics(text: str, letters: int, candidates: Sequence[str], near: Seq
 @cache
 def _identifier(candidates: tuple[str, ...]) -> Any:
     """Loaded when it is first needed: about two seconds, once."""
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(list(candidates))

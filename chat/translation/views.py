@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from chat.models import Conversation, TranslationSetup
+from chat.pages import conversation_or_404, persona_or_404
 from chat.translation import services
 from chat.translation.errors import TranslationFailed
 from chat.translation.languages import LANGUAGES, language_name
@@ -22,7 +23,6 @@ from chat.translation.services import Fields
 from chat.translation.suggestions import names_suggested
 from chat.translation.translating import text_translate
 from chat.translation.translators import TRANSLATORS
-from chat.views import conversation_or_404, persona_or_404
 from questionnaires.models import Persona
 from questionnaires.services import Refused
 from training.models import Connection

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import requests  # type: ignore[import-untyped]
+import requests
 import urllib3
 from deep_translator import exceptions
 
