@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from questionnaires import services
+from questionnaires.comparisons import comparison_view_get
 from questionnaires.coverage import coverage_get
 from questionnaires.data_card import card_get
 from questionnaires.dataset import split_items
@@ -21,6 +22,7 @@ from questionnaires.dataset.records import ImportFailure
 from questionnaires.export_views import format_labels
 from questionnaires.findings import file_findings_get, finding_leave, finding_take_up, findings_get
 from questionnaires.importing import import_answers
+from questionnaires.mend_views import can_undo
 from questionnaires.models import Answer, Persona
 from questionnaires.services import Refused
 from questionnaires.uploads import upload_drop, upload_keep, upload_take
@@ -33,7 +35,7 @@ PEOPLE_SHOWN = 40  # of a chat
 def data(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
     """What the model will learn from, and what to look at before it does."""
     persona = persona_or_404(request, persona_id)
-    return render(request, "questionnaires/data.html", data_context(persona))
+    return render(request, "questionnaires/data.html", data_context(persona) | {"undo": can_undo(request, persona)})
 
 
 def data_context(persona: Persona) -> dict[str, Any]:
@@ -50,6 +52,7 @@ def data_context(persona: Persona) -> dict[str, Any]:
         "validation": len(parts.validation),
         "findings": [finding for finding in found if not finding.left],
         "left": [finding for finding in found if finding.left],
+        "comparison": comparison_view_get(persona=persona, items=items),
         "groups": format_labels(),
     }
 

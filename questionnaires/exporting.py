@@ -1,7 +1,9 @@
 """The data set on its way out: what can be taken, in which part, and what will be in the file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Literal, get_args
@@ -105,17 +107,23 @@ def _tokens(persona: Persona, file_format: str, part: Part) -> list[Tokens]:
     key = f"export-tokens:{persona.pk}:{rendered_as}:{part}:{state['changed']}:{state['count']}".replace(" ", "_")
     found = cache.get(key)
     if found is None:
-        found = [Tokens(name, _count(persona, rendered_as, part, counter)) for name, counter in _counters()]
+        found = list(_counted(persona, rendered_as, part))
         cache.set(key, found, KEPT_SECONDS)
     return list(found)
 
 
-def _counters() -> Iterator[tuple[str, Counter]]:
+def _counted(persona: Persona, rendered_as: str, part: Part) -> Iterator[Tokens]:
+    for name, make in _counters():
+        with suppress(OSError, ValueError):  # a damaged tokenizer, or a template that refuses the roles
+            yield Tokens(name, _count(persona, rendered_as, part, make()))
+
+
+def _counters() -> Iterator[tuple[str, Callable[[], Counter]]]:
     """The tokenizers at hand: the base model's, once it is on this computer, and OpenAI's."""
     base = locate(settings.BASE_MODEL, Path(settings.BASE_DIR_CACHE))
-    if base is not None and (base.folder / "tokenizer.json").is_file():
-        yield settings.BASE_MODEL, local_counter(base.folder, NO_LIMIT)
-    yield f"OpenAI ({OPENAI_ENCODING})", openai_counter(OPENAI_ENCODING)
+    if base is not None:
+        yield settings.BASE_MODEL, partial(local_counter, base.folder, NO_LIMIT)
+    yield f"OpenAI ({OPENAI_ENCODING})", partial(openai_counter, OPENAI_ENCODING)
 
 
 def _count(persona: Persona, rendered_as: str, part: Part, counter: Counter) -> int:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from questionnaires.comparisons import comparison_findings
 from questionnaires.dataset import Finding, Item
 from questionnaires.dataset.checks import check
 from questionnaires.dataset.file_checks import check_file
 from questionnaires.dataset.findings import MESSAGES
+from questionnaires.dataset.mends import Mend, mend_of
 from questionnaires.models import LeftFinding, Persona, Topic
+from questionnaires.services import dataset_build
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,9 @@ class FindingView:
     slug: str
     key: str
     left: bool = False  # the person looked at it and left it so
+    mend: str = ""  # what one click does about it, in words; empty where only the person can
+    other_slug: str = ""  # of the other answer that it names
+    place: str = ""  # the question whose answer it is about
 
 
 def findings_get(*, items: list[Item], slugs: dict[str, str], persona: Persona | None = None) -> list[FindingView]:
@@ -31,20 +37,49 @@ def findings_get(*, items: list[Item], slugs: dict[str, str], persona: Persona |
 
     `slugs` maps the key of an answer to its question's slug.
     """
-    labels = severity_labels()
     left = set(LeftFinding.objects.filter(persona=persona).values_list("key", flat=True)) if persona else set()
-    views = []
-    for found in check(items):
-        key = finding_key(found)
-        sentence = _sentence(found.code, found.params)
-        is_left = key in left and found.severity != "error"
-        views.append(
-            FindingView(found.severity, labels[found.severity], sentence, slugs.get(found.source, ""), key, is_left)
-        )
+    questions = {item.source: item.question for item in items}
+    views = [_view(found, slugs, questions, left) for found in _all_findings(items, persona)]
     if silent := _silent_topics(items):
         key = hashlib.sha256(silent.encode()).hexdigest()
-        views.append(FindingView("advice", labels["advice"], silent, "", key, key in left))
-    return sorted(views, key=lambda view: (view.left, list(labels).index(view.severity)))
+        views.append(FindingView("advice", severity_labels()["advice"], silent, "", key, key in left))
+    return sorted(views, key=lambda view: (view.left, list(severity_labels()).index(view.severity)))
+
+
+def _all_findings(items: list[Item], persona: Persona | None) -> list[Finding]:
+    return [*check(items), *(comparison_findings(persona=persona, items=items) if persona else [])]
+
+
+def _view(found: Finding, slugs: dict[str, str], questions: dict[str, str], left: set[str]) -> FindingView:
+    key, mend = finding_key(found), mend_of(found)
+    return FindingView(
+        severity=found.severity,
+        label=severity_labels()[found.severity],
+        message=_sentence(found.code, found.params),
+        slug=slugs.get(found.source, ""),
+        key=key,
+        left=key in left and found.severity != "error",
+        mend=mend_labels()[mend] if mend else "",
+        other_slug=slugs.get(str(found.params.get("other_source", "")), ""),
+        place=questions.get(found.source, ""),
+    )
+
+
+def mend_labels() -> dict[Mend, str]:
+    """What one click does, in words."""
+    return {
+        "take_out": _("Take it out"),
+        "shorten": _("Shorten the surname"),
+        "lower_case": _("Write it in small letters"),
+        "cut_start": _("Cut it from all answers"),
+        "set_aside": _("Set this answer aside"),
+    }
+
+
+def finding_find(*, persona: Persona, key: str) -> tuple[Finding | None, list[Item]]:
+    """The finding of that key as things stand now, None if there is none; and the data set that it is about."""
+    items = dataset_build(persona=persona)
+    return next((found for found in _all_findings(items, persona) if finding_key(found) == key), None), items
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ def source_label(source: str) -> str:
         "restored": _("brought back"),
         "follow-up": _("from a follow-up question"),
         "correction": _("from a correction in chat"),
+        "mended": _("mended by a click in the data room"),
         "demo": _("invented"),
     }
     return labels.get(source, source)

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from questionnaires import data_views, export_views, history_views, own_views, saving_views, sharing_views, views
+from questionnaires import (
+    data_views,
+    export_views,
+    history_views,
+    mend_views,
+    own_views,
+    saving_views,
+    sharing_views,
+    views,
+)
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -52,6 +61,9 @@ urlpatterns = [
     path("p/<uuid:persona_id>/data/export/<slug:file_format>/", export_views.export, name="export"),
     path("p/<uuid:persona_id>/data/take/", export_views.take, name="take"),
     path("p/<uuid:persona_id>/data/finding/", data_views.finding, name="finding"),
+    path("p/<uuid:persona_id>/data/mend/", mend_views.mend, name="mend"),
+    path("p/<uuid:persona_id>/data/mend/undo/", mend_views.undo, name="mend_undo"),
+    path("p/<uuid:persona_id>/data/compare/", mend_views.compare, name="compare"),
     path("p/<uuid:persona_id>/data/map/", data_views.coverage, name="coverage"),
     path("p/<uuid:persona_id>/data/card/", data_views.card, name="card"),
     path("p/<uuid:persona_id>/data/import/", data_views.import_upload, name="import"),

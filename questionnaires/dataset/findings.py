@@ -86,6 +86,14 @@ RULES: dict[str, tuple[Severity, str]] = {
         gettext_noop("This answer repeats the answer to “{other}”. Answer each question by itself."),
     ),
     "near_duplicate_answer": ("advice", gettext_noop("This answer says nearly the same as the answer to “{other}”.")),
+    "same_meaning": (
+        "advice",
+        gettext_noop("In other words, this answer says the same as the answer to “{other}”."),
+    ),
+    "contradiction": (
+        "warning",
+        gettext_noop("“{second}” – does that agree with “{first}”, in the answer to “{other}”?"),
+    ),
     "other_language": ("advice", gettext_noop("This text is not in the alphabet of most of your answers.")),
     "password": (
         "warning",
