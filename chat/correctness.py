@@ -11,7 +11,10 @@ FOREIGN_SHARE = 0.5  # of the letters in another alphabet than the person's own 
 LEAST_QUESTION = 3  # words: "Tea?" may be answered with "Tea"
 
 _WORD = re.compile(r"\w+")
-_MARKER = re.compile(r"<\|[^>\n]{0,40}\|?>?|###|(?:\A|\n)\s*(?:Q|A|User|Assistant|System):|\s->(?:\s|\Z)|\[/?INST\]")
+_MARKER = re.compile(
+    r"<\|[^>\n]{0,40}\|?>?|###|(?:\A|\n)\s*(?:Q|A|User|Assistant|System):|\s->(?:\s|\Z)|\[/?INST\]"
+    r"|These are your own words:"  # of the prompt's own frame (dataset.prompt): a model trained for too short says it
+)
 _LOOSE_END = re.compile(r"[,;:(\[«„“\-–—]\Z")
 _DANGLING = frozenset(
     [

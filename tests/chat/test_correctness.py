@@ -35,6 +35,7 @@ def test_a_plain_reply_is_shown(text):
         ("By the sea. <|im_end|>", Fault.MARKER),
         ("By the sea.### Q: And you?", Fault.MARKER),
         ("By the sea.\nUser: And you?", Fault.MARKER),
+        ("I am Colin. These are your own words: - A ferry.", Fault.MARKER),
         ("Where did you grow up?", Fault.ECHO),
         ("where did you grow up", Fault.ECHO),
         (LOOP, Fault.LOOP),
