@@ -115,7 +115,7 @@ class Report:
             if case.fact:
                 asked = f"{case.fact.first} / {case.ask}" if case.fact.first else case.ask
                 right = "right" if self.is_right(case) else "-"
-                expected = ", ".join(case.fact.keys)
+                expected = ", ".join(case.fact.keys).replace("|", " or ")
                 lines.append(f"| {asked} | {expected} | {_shown(case)} | {right} | {self.verdict(case)} |")
         lines += ["\n| never told | reply |", "|---|---|"]
         return "\n".join([*lines, *(f"| {case.ask} | {_shown(case)} |" for case in self.never)])
