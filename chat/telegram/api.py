@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -85,7 +86,7 @@ class Api:
         """An update as the library reads it. Rejected where it is none."""
         try:
             return telegram.Update.de_json(payload, self._bot)
-        except (TypeError, KeyError, ValueError, AttributeError) as error:
+        except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
             raise Rejected("an update that cannot be read") from error
 
     async def poll_only(self) -> None:
@@ -116,7 +117,7 @@ class Api:
                 chat,
                 text,
                 reply_markup=telegram.InlineKeyboardMarkup(rows) if rows else None,
-                link_preview_options=telegram.LinkPreviewOptions(is_disabled=True),
+                link_preview_options=_no_preview(text),
             )
         return message.message_id
 
@@ -129,7 +130,7 @@ class Api:
                     text,
                     chat_id=chat,
                     message_id=message_id,
-                    link_preview_options=telegram.LinkPreviewOptions(is_disabled=True),
+                    link_preview_options=_no_preview(text),
                 )
         except Rejected as rejected:
             if "not modified" not in str(rejected):
@@ -150,6 +151,11 @@ class Api:
         now = asyncio.get_running_loop().time()
         self._next = max(now, self._next) + GAP_SECONDS
         await asyncio.sleep(self._next - GAP_SECONDS - now)
+
+
+def _no_preview(text: str) -> telegram.LinkPreviewOptions | None:
+    """A page that a reply names is not fetched by Telegram for a picture of it."""
+    return telegram.LinkPreviewOptions(is_disabled=True) if re.search(r"\w\.\w", text) else None
 
 
 @asynccontextmanager

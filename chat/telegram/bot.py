@@ -91,7 +91,7 @@ class Bot:
         else:
             await self._api.poll_only()
         for language in ("en", "ru"):
-            with translation.override(language):
+            with translation.override(language), suppress(TelegramAway, Rejected):  # the bot works without its menu
                 await self._api.menu(words.commands(), language)
         await ask(inbox.bot_seen, bot=self.name, username=username)
         logger.info("The bot @%s listens.", username)
