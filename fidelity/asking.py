@@ -15,7 +15,7 @@ from fidelity.measures.items import Fact, listed
 from fidelity.measures.scoring import Preference, choose, choose_by_votes, option_named, points, rotations
 from fidelity.measures.style import form
 from fidelity.models import ReportItem
-from questionnaires.dataset import Note
+from questionnaires.dataset import Messages, Note
 
 Kind = ReportItem.Kind
 Fields = dict[str, Any]
@@ -61,15 +61,17 @@ def _by_probability(
     row: ReportItem, asker: Asker, notes: Sequence[Note], language: str
 ) -> tuple[Preference, list[Fields]]:
     engine = asker.scoring() if asker.scoring else asker.engine
-    scores: list[Fields] = []
-    tokens: list[int] = []
-    for order in rotations(len(row.options)):
-        prompt = asker.renderer.prompt(listed(row.question, row.options, order), name=asker.name, notes=notes)
-        space = " " if isinstance(prompt, str) else ""  # a completion begins with one
-        found = engine.score(model=asker.model, prompt=prompt, texts=[space + each for each in row.options])
-        tokens = [each.tokens for each in found]
-        scores.append({"order": list(order), "logprobs": [round(each.logprob, 4) for each in found]})
-    return choose([each["logprobs"] for each in scores], tokens), scores
+    orders = rotations(len(row.options))
+    prompts = [_prompt(asker, listed(row.question, row.options, order), notes) for order in orders]
+    space = " " if isinstance(prompts[0], str) else ""  # a completion begins with one
+    found = engine.score(model=asker.model, prompts=prompts, texts=[space + each for each in row.options])
+    sums = [[round(each.logprob, 4) for each in scores] for scores in found]
+    preference = choose(sums, [each.tokens for each in found[0]])
+    return preference, [{"order": list(order), "logprobs": of} for order, of in zip(orders, sums, strict=True)]
+
+
+def _prompt(asker: Asker, text: str, notes: Sequence[Note]) -> str | Messages:
+    return asker.renderer.prompt(text, name=asker.name, notes=notes)
 
 
 def _by_replies(row: ReportItem, asker: Asker, notes: Sequence[Note], language: str) -> tuple[Preference, list[Fields]]:

@@ -19,7 +19,7 @@ from training.providers.base import Endpoint
 
 CONNECT_SECONDS = 3.0
 REPLY_SECONDS = 120.0  # a version of another base model is loaded before its first token
-SCORED_AT_ONCE = 64  # texts; of engine.serving.completions
+SCORED_AT_ONCE = 64  # prompts times texts; of engine.serving.completions
 
 
 class EngineAway(Exception):
@@ -93,14 +93,17 @@ class EngineClient:
     def close(self) -> None:
         self._client.close()
 
-    def score(self, *, model: str, prompt: str | Messages, texts: Sequence[str]) -> list[Score]:
-        """For each of at most SCORED_AT_ONCE texts how probable it is after the prompt."""
-        asked = {"prompt": prompt} if isinstance(prompt, str) else {"messages": prompt}
+    def score(self, *, model: str, prompts: Sequence[str | Messages], texts: Sequence[str]) -> list[list[Score]]:
+        """For each prompt, how probable each text is after it; at most SCORED_AT_ONCE of both together."""
+        asked = {"prompt" if isinstance(prompts[0], str) else "messages": list(prompts)}
         found = self._post("/score", {"model": model, "continuations": list(texts), **asked})
         try:
-            return [Score(float(one["logprob"]), max(1, len(one["tokens"]))) for one in found["data"]]
+            scores = [Score(float(one["logprob"]), max(1, len(one["tokens"]))) for one in found["data"]]
         except (KeyError, TypeError, ValueError):
             raise self._broken() from None
+        if len(scores) != len(prompts) * len(texts):
+            raise self._broken()
+        return [scores[start : start + len(texts)] for start in range(0, len(scores), len(texts))]
 
     def complete(self, *, model: str, prompt: str | Messages, stop: Sequence[str], max_tokens: int) -> Completion:
         """The likeliest reply (greedy)."""

@@ -123,8 +123,8 @@ class Backend(Protocol):
         """The log-probability of each token of `text` after `prompt`. Raises ApiError."""
 
     def score_all(
-        self, prompt: str, texts: Sequence[str], adapter: Adapter | None, slot: int
+        self, prompts: Sequence[str], texts: Sequence[str], adapter: Adapter | None, slot: int
     ) -> Iterator[list[Logprob]]:
-        """`score` of each text in turn. Raises ApiError."""
+        """`score` of each text after the first prompt, then after the second, and so on. Raises ApiError."""
 
     def close(self) -> None: ...

@@ -80,9 +80,9 @@ class Bases:
         return self._use(adapter).score(prompt, text, adapter, slot)
 
     def score_all(
-        self, prompt: str, texts: Sequence[str], adapter: Adapter | None, slot: int
+        self, prompts: Sequence[str], texts: Sequence[str], adapter: Adapter | None, slot: int
     ) -> Iterator[list[Logprob]]:
-        return self._use(adapter).score_all(prompt, texts, adapter, slot)
+        return self._use(adapter).score_all(prompts, texts, adapter, slot)
 
     def close(self) -> None:
         while self._others:

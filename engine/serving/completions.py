@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from engine.serving import requests
-from engine.serving.backend import Backend, Generation, Logprob
+from engine.serving.backend import Adapter, Backend, Generation, Logprob
 from engine.serving.catalog import Catalog
 from engine.serving.errors import ApiError, invalid
 from engine.serving.http import EventStream, read_json, unless_gone
@@ -108,22 +108,28 @@ class Service:
         """POST /v1/score: how probable texts are after a prompt, for choosing between options.
 
         `{"model", "prompt" or "messages", "continuations": [str]}` gives for each text its tokens, their
-        log-probabilities (natural logarithm) and the sum.
+        log-probabilities (natural logarithm) and the sum. Both may be lists of prompts: each text is then scored after
+        each, and an entry has the prompt's number.
         """
         body = await read_json(request)
         model = requests.text(body, "model")
         adapter = self.catalog.find(model)
-        chat = "messages" in body
-        prompt = self.backend.render(requests.messages(body), adapter) if chat else requests.text(body, "prompt")
-        task = ScoreTask(prompt, requests.continuations(body, MAX_CONTINUATIONS), adapter)
+        prompts = self._prompts(body, adapter)
+        texts = requests.continuations(body, MAX_CONTINUATIONS // len(prompts))
+        task = ScoreTask(prompts, texts, adapter)
         self.scheduler.submit(task)
         try:
             scores = await unless_gone(request, task.result)
         finally:
             task.cancelled.set()
             self.scheduler.withdraw(task)
-        data = [_score(index, tokens) for index, tokens in enumerate(scores)]
+        data = [_score(number, len(texts), tokens) for number, tokens in enumerate(scores)]
         return JSONResponse({"object": "list", "model": model, "data": data})
+
+    def _prompts(self, body: requests.Body, adapter: Adapter | None) -> list[str]:
+        if "messages" not in body:
+            return requests.prompts(body)
+        return [self.backend.render(one, adapter) for one in requests.dialogues(body)]
 
     async def _answer(
         self, request: Request, options: Options, generations: list[Generation], shape: Shape
@@ -180,9 +186,10 @@ async def _stream(batch: Batch, options: Options, shape: Shape) -> AsyncIterator
         yield shape.counts(usage(batch.ends, options.n))
 
 
-def _score(index: int, tokens: Sequence[Logprob]) -> dict[str, Any]:
+def _score(number: int, texts: int, tokens: Sequence[Logprob]) -> dict[str, Any]:
     return {
-        "index": index,
+        "index": number % texts,
+        "prompt_index": number // texts,
         "logprob": sum(one.logprob for one in tokens),
         "tokens": [one.token for one in tokens],
         "token_logprobs": [one.logprob for one in tokens],

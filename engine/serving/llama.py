@@ -107,9 +107,9 @@ class LlamaBackend:
         return tokens
 
     def score_all(
-        self, prompt: str, texts: Sequence[str], adapter: Adapter | None, slot: int
+        self, prompts: Sequence[str], texts: Sequence[str], adapter: Adapter | None, slot: int
     ) -> Iterator[list[Logprob]]:
-        return (self.score(prompt, text, adapter, slot) for text in texts)
+        return (self.score(prompt, text, adapter, slot) for prompt in prompts for text in texts)
 
     def _score_by_steps(self, prompt: str, forced: list[int], adapter: Adapter | None, slot: int) -> list[Logprob]:
         (whole, _), *_ = self._socket.tokenize(".")

@@ -98,6 +98,15 @@ def prompts(body: Body) -> list[str]:
     return [encodable(one, "prompt") for one in found]
 
 
+def dialogues(body: Body) -> list[list[Message]]:
+    """The dialogue, or each of several."""
+    given = body.get("messages")
+    several = given if isinstance(given, list) and given and isinstance(given[0], list) else [given]
+    if len(several) > MAX_CHOICES:
+        raise invalid("messages", f"`messages` may have at most {MAX_CHOICES} dialogues.")
+    return [messages({"messages": one}) for one in several]
+
+
 def continuations(body: Body, most: int) -> list[str]:
     """The texts of /v1/score."""
     found = body.get("continuations")

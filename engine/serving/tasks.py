@@ -124,20 +124,20 @@ class GenerationTask:
 
 
 class ScoreTask:
-    """The log-probabilities of texts after a prompt; `result` has a list of tokens for each text."""
+    """The log-probabilities of texts after prompts; `result` has a list of tokens for each prompt and text."""
 
-    def __init__(self, prompt: str, texts: Sequence[str], adapter: Adapter | None) -> None:
+    def __init__(self, prompts: Sequence[str], texts: Sequence[str], adapter: Adapter | None) -> None:
         self.adapter = adapter
         self.cancelled = threading.Event()
         self._loop = asyncio.get_running_loop()
         self.result: asyncio.Future[list[list[Logprob]]] = self._loop.create_future()
-        self._prompt = prompt
+        self._prompts = prompts
         self._texts = texts
 
     def run(self, backend: Backend, slot: int, contended: threading.Event) -> bool:
         scores: list[list[Logprob]] = []
         try:
-            for found in backend.score_all(self._prompt, self._texts, self.adapter, slot):
+            for found in backend.score_all(self._prompts, self._texts, self.adapter, slot):
                 if self.cancelled.is_set():
                     return True
                 scores.append(found)

@@ -93,34 +93,44 @@ class TransformersBackend:
         return Outcome("length", len(prompt))
 
     def score(self, prompt: str, text: str, adapter: Adapter | None, slot: int) -> list[Logprob]:
-        return next(self.score_all(prompt, [text], adapter, slot))
+        return next(self.score_all([prompt], [text], adapter, slot))
 
     def score_all(
-        self, prompt: str, texts: Sequence[str], adapter: Adapter | None, slot: int
+        self, prompts: Sequence[str], texts: Sequence[str], adapter: Adapter | None, slot: int
     ) -> Iterator[list[Logprob]]:
-        """The prompt is read once, as far as the prompt before did not begin with the same; the texts as one batch."""
-        before = self._encode(prompt)
-        added = [list(self._tokenizer.encode(text, add_special_tokens=False)) for text in texts]
-        self._check(before + max(added, key=len))
-        with torch.inference_mode():
-            first = self._read(before, adapter)
-            rows = self._after(added, adapter)
-        for text, later in zip(added, rows, strict=True):
-            logits = [first, *later[: len(text) - 1]]
-            yield [self._logprob(row, token, 0) for row, token in zip(logits, text, strict=True)]
+        """What all prompts begin with is read once; what follows, with each text, is one batch.
 
-    def _read(self, ids: list[int], adapter: Adapter | None) -> torch.Tensor:
-        """Logits of what follows `ids`, whose keys and values stay in the cache."""
+        A pass over few tokens costs as much as one over a hundred, since all weights are read for it.
+        """
+        before = [self._encode(prompt) for prompt in prompts]
+        added = [list(self._tokenizer.encode(text, add_special_tokens=False)) for text in texts]
+        self._check(max(before, key=len) + max(added, key=len))
+        shared = min(_common(before[0], ids) for ids in before)
+        shared = min(shared, min(map(len, before)) - 1)  # the last token's logits foretell a text's first one
+        rows = [(ids[shared:], text) for ids in before for text in added]
+        with torch.inference_mode():
+            if shared:
+                self._read(before[0][:shared], adapter)
+            else:
+                self._cache = None
+            logits = self._batch([[*rest, *text[:-1]] for rest, text in rows], adapter)
+        for (rest, text), found in zip(rows, logits, strict=True):
+            places = found[len(rest) - 1 : len(rest) + len(text) - 1]
+            yield [self._logprob(row.float(), token, 0) for row, token in zip(places, text, strict=True)]
+
+    def _read(self, ids: list[int], adapter: Adapter | None) -> None:
+        """Leaves keys and values of `ids` in the cache; what it has of their beginning is not read again."""
         known = 0
         if self._cache is not None and self._cache[0] == adapter:
-            known = min(_common(self._cache[1], ids), len(ids) - 1)
+            known = _common(self._cache[1], ids)
         cache = self._cache[2] if known and self._cache is not None else None
         if cache is not None and not self._cut(cache, known):
             known, cache = 0, None
         self._cache = None
-        result = self._under(adapter, torch.tensor([ids[known:]], device=self._device), cache, logits_to_keep=1)
-        self._cache = (adapter, list(ids), result.past_key_values)
-        return torch.as_tensor(result.logits[0, -1]).float().cpu()
+        if known < len(ids):
+            fed = torch.tensor([ids[known:]], device=self._device)
+            cache = self._under(adapter, fed, cache, logits_to_keep=1).past_key_values
+        self._cache = (adapter, list(ids), cache)
 
     @staticmethod
     def _cut(cache: Any, length: int) -> bool:
@@ -131,16 +141,16 @@ class TransformersBackend:
             cache.crop(-surplus)
         return True
 
-    def _after(self, texts: Sequence[list[int]], adapter: Adapter | None) -> torch.Tensor:
-        """Logits after each token of the texts, behind the cached prompt; shape (texts, longest - 1, vocabulary)."""
-        longest = max(map(len, texts)) - 1
-        if longest == 0 or self._cache is None:
-            return torch.zeros(len(texts), 0, 0)
-        cache = copy.deepcopy(self._cache[2])
-        cache.batch_repeat_interleave(len(texts))
-        fed = [text[:longest] + [text[-1]] * (longest - len(text)) for text in texts]  # what follows a text is not read
+    def _batch(self, rows: Sequence[list[int]], adapter: Adapter | None) -> torch.Tensor:
+        """Logits after each token of the rows, behind the cached beginning; shape (rows, longest, vocabulary)."""
+        longest = max(map(len, rows))
+        cache = None
+        if self._cache is not None:
+            cache = copy.deepcopy(self._cache[2])
+            cache.batch_repeat_interleave(len(rows))
+        fed = [row + [row[-1]] * (longest - len(row)) for row in rows]  # what follows a row is not read
         result = self._under(adapter, torch.tensor(fed, device=self._device), cache)
-        return torch.as_tensor(result.logits).float().cpu()
+        return torch.as_tensor(result.logits).cpu()
 
     def close(self) -> None:
         self._cache = self._model = None

@@ -45,8 +45,11 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, make(body))
 
     def score(self, body):
-        prompt = text_of(body)
-        found = [self.engine.likes(body["model"], prompt, text.strip()) for text in body["continuations"]]
+        found = [
+            self.engine.likes(body["model"], prompt, text.strip())
+            for prompt in prompts_of(body)
+            for text in body["continuations"]
+        ]
         return {"data": [{"index": n, "logprob": value, "tokens": ["x"]} for n, value in enumerate(found)]}
 
     def rerank(self, body):
@@ -70,6 +73,13 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+
+def prompts_of(body):
+    """The texts of a list of prompts."""
+    if "prompt" in body:
+        return body["prompt"]
+    return [text_of({"messages": messages}) for messages in body["messages"]]
 
 
 def text_of(body):

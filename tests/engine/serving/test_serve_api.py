@@ -135,6 +135,17 @@ def test_texts_with_parts_of_characters_are_scored_by_steps(client: openai.OpenA
     assert all(value < 0 for value in with_emoji)
 
 
+def test_texts_are_scored_after_each_of_several_prompts(client: openai.OpenAI) -> None:
+    ways = [[{"role": "user", "content": text}] for text in ("Tea or coffee?", "Two and two?")]
+    texts = ["four", "tea"]
+    body = {"model": BASE, "messages": ways, "continuations": texts}
+    data: Any = client.post("/score", body=body, cast_to=object)
+    found = {(one["prompt_index"], one["index"]): one["logprob"] for one in data["data"]}
+    alone: Any = client.post("/score", body={**body, "messages": ways[1]}, cast_to=object)
+    assert len(found) == 4
+    assert [found[1, 0], found[1, 1]] == pytest.approx([one["logprob"] for one in alone["data"]], abs=0.05)
+
+
 def test_scores_prefer_what_follows(client: openai.OpenAI) -> None:
     body = {"model": BASE, "prompt": "The capital of France is", "continuations": [" Paris", " London", ' a "b"\n\\']}
     data: Any = client.post("/score", body=body, cast_to=object)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,9 +97,10 @@ def test_logprobs_agree_with_scores(backend: TransformersBackend) -> None:
 
 def test_texts_scored_together_get_what_each_gets_alone(backend: TransformersBackend) -> None:
     texts = ["a", "abc there", "there we go again"]
-    for prompt in ("Hello you", "Hello yonder and more", "Hello"):  # each begins as the one before
-        together = list(backend.score_all(prompt, texts, None, 0))
-        for text, found in zip(texts, together, strict=True):
+    prompts = ("Hello you", "Hello yonder and more", "Hello")
+    for several in (prompts, prompts[:1], prompts[1:]):  # the beginning of the ones before is read already
+        together = list(backend.score_all(several, texts, None, 0))
+        for (prompt, text), found in zip(product(several, texts), together, strict=True):
             backend._cache = None
             alone = backend.score(prompt, text, None, 0)
             assert [one.token for one in found] == [one.token for one in alone]
