@@ -91,8 +91,8 @@ def picture_of(result: Result, *, persona_label: str, self_label: str) -> Pictur
     for each in controls:
         label = persona_label if each["name"] == "persona" else control_label(each["name"])
         difference = points_between(each["against"]["difference"]) if each["against"] else ""
-        more = {"difference": difference, "verdict": against_words(each["against"]), "why": each["why"]}
-        rows.append(_row(each["name"], label, each["agreement"], scale, **more))
+        words = (difference, against_words(each["against"]), each["why"])
+        rows.append(_row(each["name"], label, each["agreement"], scale, words))
     return Picture(tuple(rows), scale.ticks())
 
 
@@ -100,12 +100,13 @@ def _place(name: str) -> int:
     return ORDER.index(name) if name in ORDER else len(ORDER)
 
 
-def _row(name: str, label: str, figure: Figure | None, scale: Scale, **more: str) -> Row:
+def _row(name: str, label: str, figure: Figure | None, scale: Scale, words: tuple[str, str, str] = ("", "", "")) -> Row:
+    """`words`: difference, verdict, why."""
+    difference, verdict, why = words
     if figure is None:
-        return Row(name, label, **more)
+        return Row(name, label, difference=difference, verdict=verdict, why=why)
+    at, low, high = (scale.place(share) for share in (figure["value"], figure["low"], figure["high"]))
+    ends = between(figure)
     if name == "chance":  # it is known, not measured
-        place = scale.place(figure["value"])
-        return Row(name, label, percent(figure["value"]), "", figure["items"], place, place, place, **more)
-    places = {"at": "value", "low": "low", "high": "high"}
-    where = {place: scale.place(figure[end]) for place, end in places.items()}  # type: ignore[literal-required]
-    return Row(name, label, percent(figure["value"]), between(figure), figure["items"], **where, **more)
+        ends, low, high = "", at, at
+    return Row(name, label, percent(figure["value"]), ends, figure["items"], at, low, high, difference, verdict, why)

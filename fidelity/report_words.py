@@ -37,7 +37,7 @@ def counted(points: float) -> str:
 
 def points_between(figure: Figure) -> str:
     """A difference of shares in percentage points, as in "+12 (3 to 21)"."""
-    told = {name: round(100 * figure[name]) for name in ("value", "low", "high")}  # type: ignore[literal-required]
+    told = {name: round(100 * figure[name]) for name in ("value", "low", "high")}
     return _("%(value)+d (%(low)d to %(high)d)") % told
 
 
@@ -91,9 +91,9 @@ def ceiling_sentence(ceiling: Ceiling | None) -> str:
         "Beyond chance that is %(share)s of what is possible (normalised, between %(low)s and %(high)s)"
         ", and %(plain)s when chance is not taken off."
     )
-    told_more = {name: decimal(share[name]) for name in ("low", "high")}  # type: ignore[literal-required]
-    whole = more % {"share": decimal(share["value"]), "plain": decimal(plain["value"]) if plain else "—", **told_more}
-    return f"{words % told} {whole}"
+    told |= {"share": decimal(share["value"]), "low": decimal(share["low"]), "high": decimal(share["high"])}
+    told["plain"] = decimal(plain["value"]) if plain else "—"
+    return f"{words} {more}" % told
 
 
 def verdict(controls: Mapping[str, Control]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from math import isfinite
 from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from fidelity.measures.bootstrap import Estimate, accuracy, compare, more_items, normalised
+from fidelity.measures.bootstrap import Estimate, Normalised, accuracy, compare, more_items, normalised
 from fidelity.measures.film_items import film_pairs
 from fidelity.measures.scoring import chance
 from fidelity.measures.style import style
@@ -174,9 +175,14 @@ def _ceiling(persona: Persona, points: Points, guessed: Points) -> Ceiling | Non
     above, plain = normalised(own, retest, chance=level), normalised(own, retest)
     return {
         "self_agreement": _figure(accuracy(list(retest.values()))),
-        "normalised": _figure(above.ratio) if above else None,
-        "plain": _figure(plain.ratio) if plain else None,
+        "normalised": _ratio(above),
+        "plain": _ratio(plain),
     }
+
+
+def _ratio(found: Normalised | None) -> Figure | None:
+    """None also where the interval has no upper end, since some resamples leave no ceiling: JSON has no infinity."""
+    return _figure(found.ratio) if found and isfinite(found.ratio.high) else None
 
 
 def _retest(persona: Persona) -> dict[str, float]:

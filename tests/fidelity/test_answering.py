@@ -270,3 +270,20 @@ def test_items_are_answered_by_keys_without_a_reload(persona, live_server, visit
     kept = dict(ItemAnswer.objects.values_list("item", "value"))
     assert [kept[item] for _kind, item in keys[:4]] == [5, 0, 4, 5]
     assert complaints == []
+
+
+def test_who_hardly_agrees_with_themselves_gets_no_share_of_a_ceiling_but_the_report_is_kept(persona, visitor):
+    """The interval of the quotient has no end where resamples leave no ceiling, and JSON knows no infinity."""
+    from tests.fidelity.report_fixture import make_report, make_version
+
+    report = make_report(persona, make_version(persona), count=9, ceiling=False)
+    answer(persona, order(persona, CHOICE)[:14], value=1, days=15)
+    asked = answering.retest_get(persona=persona).sitting.order
+    answer(persona, asked[:6], value=1, round=RETEST)
+    answer(persona, asked[6:-1], value=0, round=RETEST)
+    visitor.post(address(persona, "likeness_again"), {"item": ":".join(asked[-1]), "value": "0"})
+    report.refresh_from_db()
+    assert report.result["ceiling"]["self_agreement"]["value"] == pytest.approx(6 / 14, abs=1e-3)
+    assert report.result["ceiling"]["normalised"] is None
+    page = visitor.get(address(persona, "likeness"))
+    assert "You agree with yourself 43" in page.content.decode()
