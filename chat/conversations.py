@@ -142,6 +142,7 @@ def _message_row(message: Message) -> dict[str, Any]:
         "role": message.role,
         "state": message.state,
         "text": message.text,
+        "translation": message.translation,
         "at": message.created_at.isoformat(),
         "starts_afresh": message.starts_afresh,
         "version": message.version.number if message.version else None,
@@ -158,7 +159,7 @@ def export_markdown(*, conversation: Conversation) -> str:
             lines += ["---", ""]
         who = _("You") if message.role == Message.Role.PERSON else persona
         never = _("I never told it that.") if message.state == Message.State.UNKNOWN else "…"
-        said = message.text or never
+        said = "\n\n".join(part for part in (message.text or never, message.translation) if part)
         lines += [f"**{who}** · {timezone.localtime(message.created_at):%Y-%m-%d %H:%M}", ""]
         lines += [f"> {line}".rstrip() for line in said.splitlines()] + [""]
     return "\n".join(lines)
