@@ -5,12 +5,12 @@ first reply again; a text based on an older revision is kept as a conflict and c
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -106,8 +106,9 @@ def answer_save(
     """
     writable(persona)
     save = _checked(text, base_revision, operation_id, follows, state, source)
-    with transaction.atomic():
-        return _store(_locked_answer(persona, question), save)
+    result = _stored(lambda: _locked_answer(persona, question), save)
+    assert result is not None  # noqa: S101  (the row is made where there was none)
+    return result
 
 
 def _checked(
@@ -140,13 +141,23 @@ def answer_save_again(
     Nearly every save is one of these, and one query reads all that has to be known.
     """
     save = _checked(text, base_revision, operation_id, follows, state)
-    rows = Answer.objects.select_for_update(of=("self",)).select_related("persona").order_by()
-    with transaction.atomic():
-        answer = rows.filter(owner=owner, persona=persona_id, question__slug=slug).first()
-        if answer is None:
-            return None
-        writable(answer.persona)
-        return _store(answer, save)
+    mine = {"owner": owner, "persona": persona_id, "persona__is_demo": False, "question__slug": slug}
+    rows = Answer.objects.select_for_update(of=("self",)).filter(**mine).order_by()
+    return _stored(rows.first, save)
+
+
+def _stored(find: Callable[[], Answer | None], save: _Save) -> SaveResult | None:
+    """One transaction. A save of the newest revision is taken for a new operation, which saves a query; that it is an
+    old one with a wrong revision shows when it is stored.
+    """
+    try:
+        with transaction.atomic():
+            answer = find()
+            return _store(answer, save, is_new=save.base == answer.revision) if answer else None
+    except IntegrityError:
+        with transaction.atomic():
+            answer = find()
+            return _store(answer, save, is_new=False) if answer else None
 
 
 def _state(text: str, wanted: str) -> str:
@@ -163,8 +174,8 @@ def _locked_answer(persona: Persona, question: Question) -> Answer:
     return answer
 
 
-def _store(answer: Answer, save: _Save) -> SaveResult:
-    seen = answer.revisions.filter(operation_id=save.operation).first()
+def _store(answer: Answer, save: _Save, is_new: bool) -> SaveResult:
+    seen = None if is_new else answer.revisions.filter(operation_id=save.operation).first()
     if seen and not _is_of(seen, save):
         # A page that came back from the browser's memory sends its old id with a new text: that is a new operation.
         save = replace(save, operation=_derived(save), follows=(*save.follows, save.operation))

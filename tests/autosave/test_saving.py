@@ -65,6 +65,16 @@ def test_a_form_that_comes_back_with_its_old_id_and_a_new_text_is_saved(save):
     assert save("One, four.", 0, "form").outcome == "conflict"
 
 
+@pytest.mark.django_db(transaction=True)
+def test_an_operation_that_comes_again_with_a_newer_revision_is_still_the_same(save):
+    first = save("One.", 0, "a")
+    assert save("One.", 1, "a").outcome == "unchanged"
+    save("Two.", 1, "b")
+    assert save("One.", 2, "a") == first
+    assert save("Three.", 2, "a").revision == 3
+    assert AnswerRevision.objects.count() == 3
+
+
 def test_what_is_sent_as_it_was_read_is_no_conflict(save):
     save("One.", 0, "a")
     save("Two.", 1, "b")
