@@ -16,7 +16,9 @@ WRITTEN = {"question": "text", "question_new": "text"}  # forms with words of th
 class LoginRequired(LoginRequiredMiddleware):
     """Django's, but what was written is not thrown away on the way to the log-in."""
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:
+    def handle_no_permission(  # type: ignore[override]
+        self, request: HttpRequest, view_func: Any
+    ) -> HttpResponseBase:
         if _has_text(request):
             return _shown_again(request)
         response: HttpResponseBase = super().handle_no_permission(request, view_func)
