@@ -22,12 +22,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("answers", type=Path, help="her answers, to import")
     parser.add_argument("--form", default="full", choices=["quick", "full"])
+    parser.add_argument("--plot", type=Path, help="an SVG of the newest report; nothing is asked anew")
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "persona_site.settings")
     import django
 
     django.setup()
+    if options.plot:
+        options.plot.write_text(plot(), encoding="utf-8")
+        return 0
     prepare(options.answers)
     begun = time.monotonic()
     call("fidelity_run", persona=NAME, form=options.form, json=False)
@@ -65,6 +69,41 @@ def keep_choices(persona) -> None:  # type: ignore[no-untyped-def]
             round=ItemAnswer.FIRST,
             defaults={"owner": persona.owner, "value": entry["option"]},
         )
+
+
+def plot() -> str:
+    """A line a control: its agreement and the 95 % interval, on a scale from 0 to 80 %."""
+    from fidelity.models import Report
+    from fidelity.report_words import control_label
+
+    report = Report.objects.filter(persona__name=NAME, state=Report.State.DONE).first()
+    if report is None:
+        raise SystemExit("There is no report yet. Run this without --plot first.")
+    shown = [each for each in report.result["controls"] if each["agreement"]]
+    rows = "".join(
+        line_of(control_label(each["name"]), each["agreement"], 30 * place) for place, each in enumerate(shown, start=1)
+    )
+    scale = "".join(
+        f'<text x="{x_of(tenth / 10):.0f}" y="14" fill="#6b6257" text-anchor="middle">{tenth}0 %</text>'
+        for tenth in range(0, 9, 2)
+    )
+    size = f'viewBox="0 0 720 {30 * len(shown) + 30}" font-family="sans-serif" font-size="13"'
+    paper = '<rect width="100%" height="100%" fill="#fbf7ef"/>'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{paper}{scale}{rows}</svg>\n'
+
+
+def line_of(label: str, figure: dict[str, float], y: int) -> str:
+    low, at, high = (x_of(figure[name]) for name in ("low", "value", "high"))
+    middle = y + 4
+    return (
+        f'<text x="270" y="{y + 8}" text-anchor="end" fill="#2b2620">{label}</text>'
+        f'<line x1="{low:.0f}" x2="{high:.0f}" y1="{middle}" y2="{middle}" stroke="#8a7f70" stroke-width="2"/>'
+        f'<circle cx="{at:.0f}" cy="{middle}" r="5" fill="#8c3b2e"/>'
+    )
+
+
+def x_of(share: float) -> float:
+    return 285 + 500 * share
 
 
 def call(command: str, *arguments: str, **options: object) -> None:

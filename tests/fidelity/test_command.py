@@ -14,7 +14,7 @@ from fidelity.controls import Cast
 from fidelity.engine_client import EngineClient
 from fidelity.items_file import items_read
 from fidelity.measures.items import ItemsError
-from tests.fidelity.test_run import a_version, author, choose, engine, report, surroundings, tell  # noqa: F401
+from tests.fidelity.test_run import a_version, author, demo, engine, report, surroundings  # noqa: F401
 
 ITEMS = """
 choices:
@@ -55,6 +55,20 @@ def test_a_file_of_items_takes_the_place_of_one_s_own_and_the_overlap_guard_hold
     assert (result["asked"], result["correct"]) == (1, 1)
     assert [gone["item"] for gone in result["left_out"]] == ["seen"]
     assert result["facts"]["told"]["items"] == result["facts"]["never_told"]["items"] == 1
+
+
+def test_the_demo_persona_is_trained_first_if_it_never_was(engine, report, demo, monkeypatch):  # noqa: F811
+    trained = []
+
+    def train(command, **options):
+        trained.append((command, options["persona"], options["here"]))
+        a_version(demo)
+
+    monkeypatch.setattr("fidelity.management.commands.fidelity_run.call_command", train)
+    for _ in range(2):
+        measured("--form", "quick", "--train-demo")
+    assert trained == [("train", "Max", True)]
+    assert report.version.reports.first().rows.filter(control="other_person").exists()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 
 from fidelity.execution import plan_keep, report_execute
@@ -18,6 +19,7 @@ from fidelity.planning import Asked, plan_of
 from fidelity.report_schema import Result
 from fidelity.services import report_cancel, report_create
 from fidelity.sweeping import report_sweep
+from questionnaires.demo import demo_create
 from questionnaires.management.base import PersonaCommand
 from questionnaires.models import Persona
 from questionnaires.services import Refused
@@ -39,6 +41,7 @@ class Command(PersonaCommand):
         super().add_arguments(parser)
         parser.add_argument("--version", help="number or id of the version (default: the current one)")
         parser.add_argument("--items", type=Path, help="a file of items, in place of what the person answered")
+        parser.add_argument("--train-demo", action="store_true", help="train the demo persona first, if it never was")
         parser.add_argument("--form", choices=Report.Form.values, default=Report.Form.FULL.value, help="default: full")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -46,6 +49,8 @@ class Command(PersonaCommand):
         try:
             items = items_read(options["items"]) if options["items"] else []
             version = version_of(persona, options["version"])
+            if options["train_demo"]:
+                self.train_demo(persona)
             report, made = report_create(persona=persona, version=version, form=options["form"])
         except (ItemsError, Refused) as refused:
             raise CommandError(str(refused)) from refused
@@ -53,6 +58,12 @@ class Command(PersonaCommand):
             raise CommandError("A report on this version is being made. Wait for its end, or cancel it.")
         self.measure(report, items, is_quiet=options["json"])
         self.show(report, options["json"])
+
+    def train_demo(self, persona: Persona) -> None:
+        """The control “another person” needs a version of the demo persona."""
+        demo = demo_create(owner=self.owner())
+        if demo != persona and not PersonaModel.objects.filter(persona=demo, is_current=True).exists():
+            call_command("train", persona=demo.name, here=True, stdout=self.stderr)
 
     def measure(self, report: Report, items: list[Asked], is_quiet: bool) -> None:
         """Ctrl-C cancels it."""
