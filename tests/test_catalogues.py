@@ -97,7 +97,7 @@ WORD = re.compile(r"[^\W\d_]{2,}")
 # Names of keys, languages and formats, files' endings, and entities.
 THE_SAME_EVERYWHERE = {
     *("Alt", "Ctrl", "Esc", "EN", "RU", "English", "Русский", "ShareGPT", "Alpaca"),
-    *("Enter", "JSON", "YAML", "Markdown", "Telegram"),
+    *("Enter", "JSON", "YAML", "Markdown", "Telegram", "TELEGRAM", "TOKEN"),
     *("jsonl", "md", "doctype", "nbsp", "middot", "http", "focus"),
 }
 
