@@ -4,9 +4,8 @@ A save names the revision that it was based on and an operation id of the client
 first reply again; a text based on an older revision is kept as a conflict and changes nothing else.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -14,55 +13,15 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from questionnaires.comparing import differences, merge
 from questionnaires.dataset import normalise
 from questionnaires.models import Answer, AnswerRevision, Persona, Question
+from questionnaires.save_result import Refused, SaveResult, text_digest
+
+__all__ = ["MAX_ANSWER_BYTES", "Refused", "SaveResult", "answer_save", "answer_save_again", "text_digest", "writable"]
 
 MAX_ANSWER_BYTES = 100_000
 MAX_ID = 64  # characters of an operation id
 MAX_FOLLOWS = 20
-
-
-class Refused(Exception):
-    """The request cannot be met; the message is a sentence for the person. `status` is HTTP's code for it."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-@dataclass(frozen=True)
-class SaveResult:
-    """What became of a text that was sent in. On a conflict `text` is the stored one and `yours` the one sent in."""
-
-    outcome: str  # saved, unchanged, conflict
-    revision: int
-    state: str
-    text: str
-    yours: str = ""
-    base: str | None = None  # on a conflict: the text that `yours` was made from, if it is still kept
-    mended: list[str] = field(default_factory=list)  # what `normalise` did to the text
-
-    @property
-    def sha256(self) -> str:
-        """Of the stored text in UTF-8: the browser shows "saved" only if it equals that of what it holds."""
-        return text_digest(self.text)
-
-    @property
-    def merged(self) -> str | None:
-        """On a conflict: both edits in one text; None where they touch or the base is gone."""
-        return None if self.base is None else merge(self.base, self.text, self.yours)
-
-    @property
-    def joined(self) -> str:
-        """On a conflict: what the person goes on with, a merge or one text below the other."""
-        merged = self.merged
-        return f"{self.text}\n\n{self.yours}" if merged is None else merged
-
-    @property
-    def parts(self) -> list[tuple[str, str]]:
-        """On a conflict: (same, gone or new, text); the gone ones are in the stored text alone, the new in yours."""
-        return list(differences(self.text, self.yours))
 
 
 @dataclass(frozen=True)
@@ -75,11 +34,6 @@ class _Save:
     follows: tuple[str, ...]
     source: str
     mended: list[str]
-
-
-def text_digest(text: str) -> str:
-    """SHA-256 of the text in UTF-8, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def writable(persona: Persona) -> None:
