@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from math import isfinite
-from typing import Any
+from collections.abc import Mapping
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from fidelity.measures.bootstrap import Estimate, Normalised, accuracy, compare, more_items, normalised
-from fidelity.measures.film_items import film_pairs
+from fidelity.ceiling import ceiling_make
+from fidelity.figures import Points, Rows, figure, figure_of, mean
+from fidelity.measures.bootstrap import compare, more_items
 from fidelity.measures.scoring import chance
-from fidelity.measures.style import style
-from fidelity.models import ItemAnswer, Report, ReportItem
-from fidelity.planning import ALIKE, values_of
+from fidelity.models import Report, ReportItem
 from fidelity.report_schema import (
     Against,
     Before,
-    Ceiling,
     Control,
-    Facts,
     Figure,
-    Films,
-    Form,
     Result,
-    Style,
 )
-from questionnaires.models import Persona
+from fidelity.result_sections import OUTCOMES, facts_make, films_make, style_make
 from training.versions import is_remote
 
 Kind, Name = ReportItem.Kind, ReportItem.Control
 CHOSEN = (Kind.CHOICE, Kind.FILM, Kind.PAIR)
-OUTCOMES = ("right", "wrong", "unknown", "unclear")
-Rows = Sequence[ReportItem]
-Points = dict[tuple[str, str], float]  # (kind, item) -> points
 
 
 def result_make(report: Report) -> Result:
@@ -55,13 +43,15 @@ def result_make(report: Report) -> Result:
         "correct": round(sum(points.values()), 3),
         "asked": len(points),
         "by_kind": _by_kind(own),
-        "chance": _mean(_chance(own).values()),
+        "chance": mean(_chance(own).values()),
         "controls": controls,
-        "ceiling": _ceiling(report.persona, points, _chance(own)),
-        "films": _films(own),
-        "facts": _facts(own),
-        "style": _style(by_control),
-        "form_of_replies": {name: _form(found) for name, found in by_control.items() if any(row.form for row in found)},
+        "ceiling": ceiling_make(report.persona, points, _chance(own)),
+        "films": films_make(own),
+        "facts": facts_make(own),
+        "style": style_make(by_control),
+        "form_of_replies": {
+            name: form_make(found) for name, found in by_control.items() if any(row.form for row in found)
+        },
         "left_out": report.left_out,
         "before": _before(report, points),
         "cost": report.cost,
@@ -72,26 +62,6 @@ def result_make(report: Report) -> Result:
 def points_of(rows: Rows) -> Points:
     """Points of the items with options."""
     return {(row.kind, row.item): row.points for row in rows if row.kind in CHOSEN and row.points is not None}
-
-
-def figure(points: Iterable[float]) -> Figure | None:
-    """The mean with its interval; None without items."""
-    found = list(points)
-    return _figure(accuracy(found)) if found else None
-
-
-def _figure(estimate: Estimate) -> Figure:
-    return {
-        "value": round(estimate.value, 4),
-        "low": round(estimate.low, 4),
-        "high": round(estimate.high, 4),
-        "items": estimate.items,
-    }
-
-
-def _mean(values: Iterable[float]) -> float | None:
-    found = list(values)
-    return round(sum(found) / len(found), 4) if found else None
 
 
 def _chance(rows: Rows) -> Points:
@@ -158,108 +128,10 @@ def _against(own: Points, control: Points) -> Against | None:
     ours, theirs = [own[key] for key in both], [control[key] for key in both]
     found = compare(ours, theirs)
     return {
-        "difference": _figure(found.difference),
+        "difference": figure_of(found.difference),
         "p_value": round(found.p_value, 5),
         "tells": found.tells(),
         "more_items": None if found.tells() else more_items(ours, theirs),
-    }
-
-
-def _ceiling(persona: Persona, points: Points, guessed: Points) -> Ceiling | None:
-    """What the person answered two weeks later, against the first time. Sets of five films are not asked again."""
-    retest = _retest(persona)
-    own = {f"{kind}:{item}": value for (kind, item), value in points.items() if kind != Kind.FILM}
-    if not retest or not own:
-        return None
-    level = _mean(share for (kind, _item), share in guessed.items() if kind != Kind.FILM) or 0.0
-    above, plain = normalised(own, retest, chance=level), normalised(own, retest)
-    return {
-        "self_agreement": _figure(accuracy(list(retest.values()))),
-        "normalised": _ratio(above),
-        "plain": _ratio(plain),
-    }
-
-
-def _ratio(found: Normalised | None) -> Figure | None:
-    """None also where the interval has no upper end, since some resamples leave no ceiling: JSON has no infinity."""
-    return _figure(found.ratio) if found and isfinite(found.ratio.high) else None
-
-
-def _retest(persona: Persona) -> dict[str, float]:
-    """Points of the second answers: choices made again, and pairs of films liked in the same order again."""
-    first, second = ([values_of(persona, kind, round) for kind in ItemAnswer.Kind.values] for round in (1, 2))
-    (films, choices), (films_again, choices_again) = first, second
-    found = {
-        f"{Kind.CHOICE}:{slug}": float(choices[slug] == value)
-        for slug, value in choices_again.items()
-        if slug in choices
-    }
-    stars = {name: float(films[name]) for name, value in films_again.items() if value and films.get(name)}
-    for pair in film_pairs(stars, stars, ALIKE):
-        better, worse = pair.films[pair.best], pair.films[1 - pair.best]
-        step = films_again[better] - films_again[worse]
-        found[f"{Kind.PAIR}:{'|'.join(pair.films)}"] = 1.0 if step > 0 else 0.5 if step == 0 else 0.0
-    return found
-
-
-def _films(rows: Rows) -> Films | None:
-    sets = [row for row in rows if row.kind == Kind.FILM and row.chosen]
-    if not sets:
-        return None
-    chosen = [sum(row.ratings[index] for index in row.chosen) / len(row.chosen) for row in sets]
-    best, mean = [max(row.ratings) for row in sets], [sum(row.ratings) / len(row.ratings) for row in sets]
-    averages = [round(sum(each) / len(sets), 3) for each in (chosen, best, mean)]
-    return {
-        "chosen": averages[0],
-        "best": averages[1],
-        "mean": averages[2],
-        "regret": round(averages[1] - averages[0], 3),
-        "sets": len(sets),
-    }
-
-
-def _facts(rows: Rows) -> dict[str, Facts]:
-    facts = [row for row in rows if row.kind == Kind.FACT]
-    parts = {"told": [row for row in facts if row.own], "never_told": [row for row in facts if not row.own]}
-    return {name: _counted(found, "right" if name == "told" else "unknown") for name, found in parts.items() if found}
-
-
-def _counted(rows: Rows, good: str) -> Facts:
-    counted = Counter(row.outcome for row in rows)
-    decided = [float(row.outcome == good) for row in rows if row.outcome in OUTCOMES[:3]]
-    return {
-        "items": len(rows),
-        "right": counted["right"],
-        "wrong": counted["wrong"],
-        "unknown": counted["unknown"],
-        "unclear": len(rows) - len(decided),
-        "overruled": sum(bool(row.ruling) for row in rows),
-        "share": figure(decided),
-    }
-
-
-def _style(by_control: Mapping[str, Rows]) -> dict[str, Style]:
-    """The voice against the held-out answers, of each control that was asked for them."""
-    found: dict[str, Style] = {}
-    for name, rows in by_control.items():
-        voice = [row for row in rows if row.kind == Kind.VOICE]
-        replies, answers = [row.reply for row in voice], [row.own for row in voice]
-        if any(reply.strip() for reply in replies):
-            measured: dict[str, Any] = {key: round(value, 4) for key, value in asdict(style(replies, answers)).items()}
-            found[name] = {**measured, "replies": len(replies), "answers": len(answers)}  # type: ignore[typeddict-item]
-    return found
-
-
-def _form(rows: Rows) -> Form:
-    forms = [row.form for row in rows if row.form]
-    clean = [each["ended"] and not (each["repeats"] or each["marker"] or each["switches"]) for each in forms]
-    return {
-        "replies": len(forms),
-        "clean": sum(clean),
-        "unended": sum(not each["ended"] for each in forms),
-        "repeats": sum(each["repeats"] for each in forms),
-        "markers": sum(bool(each["marker"]) for each in forms),
-        "switches": sum(each["switches"] for each in forms),
     }
 
 
