@@ -20,7 +20,7 @@ from fidelity.report_schema import (
     Figure,
     Result,
 )
-from fidelity.result_sections import OUTCOMES, facts_make, films_make, style_make
+from fidelity.result_sections import OUTCOMES, facts_make, films_make, forms_make, style_make
 from training.versions import is_remote
 
 Kind, Name = ReportItem.Kind, ReportItem.Control
@@ -49,9 +49,7 @@ def result_make(report: Report) -> Result:
         "films": films_make(own),
         "facts": facts_make(own),
         "style": style_make(by_control),
-        "form_of_replies": {
-            name: form_make(found) for name, found in by_control.items() if any(row.form for row in found)
-        },
+        "form_of_replies": forms_make(by_control),
         "left_out": report.left_out,
         "before": _before(report, points),
         "cost": report.cost,
