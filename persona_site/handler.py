@@ -27,7 +27,7 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 TURNS = 16  # plain views that run at a time; more wait in the order of their coming
-QUICK_TURNS = 4  # the same for views marked `is_quick`, which never wait for the others
+QUICK_TURNS = 10  # of views marked `is_quick`, which never wait for the others; most of them wait for the disk together
 SWITCH_SECONDS = 0.0005  # a thread that comes back from the database waits no longer for one that computes
 KEPT = 16  # threads that stay, with their database connections
 
