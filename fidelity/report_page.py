@@ -20,7 +20,7 @@ from fidelity.results import result_make
 from fidelity.services import cost_of
 from questionnaires.models import Persona
 from training.estimates import duration_range
-from training.models import PersonaModel
+from training.models import PersonaModel, TrainingRun
 from training.versions import is_remote
 
 LISTED = 12  # reports
@@ -62,9 +62,19 @@ def likeness_context(persona: Persona, report: Report | None) -> dict[str, Any]:
         "under_way": [progress_context(each) for each in reports if each.is_active],
         "friends": _friends(persona),
         "cost": cost_sentence(persona),
+        "untrained": untrained_demo(persona),
         "others": [each for each in reports if not each.is_active and each != report][:LISTED],
     }
     return context | (report_context(report) if report and report.result else {})
+
+
+def untrained_demo(persona: Persona) -> Persona | None:
+    """The demo persona, where nobody else has a version to compare with and nothing trains it just now."""
+    if persona.is_demo or PersonaModel.objects.filter(owner=persona.owner_id).exclude(persona=persona).exists():
+        return None
+    demo: Persona | None = Persona.objects.filter(owner=persona.owner_id, is_demo=True).first()
+    is_busy = demo is not None and demo.runs.filter(state__in=TrainingRun.ACTIVE).exists()
+    return None if is_busy else demo
 
 
 def cost_sentence(persona: Persona) -> str:

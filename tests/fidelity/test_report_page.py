@@ -12,6 +12,7 @@ from fidelity import report_words as words
 from fidelity.models import Report, ReportItem
 from fidelity.report_page import left_out_of, report_shown
 from fidelity.report_picture import picture_of, scale_of
+from questionnaires.models import Persona
 from tests.fidelity.report_fixture import against, choice_points, make_report, make_version, result
 
 pytestmark = pytest.mark.django_db
@@ -158,6 +159,17 @@ def test_without_anything_there_is_one_thing_to_do(visitor, persona):
     html = visitor.get(address).content.decode()
     assert "Begin with sixty short questions" in html
     assert "Ask it now" in html
+
+
+def test_where_nobody_else_has_a_version_the_demo_persona_can_be_trained_by_one_click(visitor, persona, version):
+    address = reverse("likeness", args=(persona.pk,))
+    assert "Train the demo persona" not in visitor.get(address).content.decode()
+    demo = Persona.objects.create(owner=persona.owner, name="Connie", is_demo=True)
+    html = visitor.get(address).content.decode()
+    assert f'action="{reverse("run_start", args=(demo.pk,))}"' in html
+    assert "Train the demo persona" in html
+    make_version(demo)
+    assert "Train the demo persona" not in visitor.get(address).content.decode()
 
 
 # Begin, watch, cancel
