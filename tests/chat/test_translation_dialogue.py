@@ -197,3 +197,11 @@ def test_a_correction_is_kept_under_the_question_as_the_persona_heard_it(russian
 
     correction_save(reply=russian(), text="By the sea, I said.")
     assert persona.answers.get(question__persona=persona).question.text == HOME
+
+
+def test_an_export_has_both_texts(russian, visitor, persona):
+    from chat.conversations import export_json, export_markdown
+
+    talk = russian().conversation
+    for exported in (export_json(conversation=talk), export_markdown(conversation=talk)):
+        assert all(text in exported for text in ("Где твой дом?", HOME, "Я вырос у моря.", "I grew up by the sea."))
