@@ -188,6 +188,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "training.tasks.sweep", "schedule": 15.0, "options": {"expires": 14}},
     "thin": {"task": "questionnaires.tasks.thin_histories", "schedule": 6 * 3600.0, "options": {"expires": 3600}},
     "likeness": {"task": "fidelity.tasks.sweep", "schedule": 15.0, "options": {"expires": 14}},
+    "purge": {"task": "chat.tasks.purge", "schedule": 60.0, "options": {"expires": 59}},
 }
 
 LOGGING = {
