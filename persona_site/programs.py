@@ -47,7 +47,9 @@ def web() -> Program:
     address = ["--host", settings.HOST, "--port", str(settings.PORT)]
     endings = ["--timeout-graceful-shutdown", "3", "--lifespan", "off", "--no-access-log", "--log-level", "warning"]
     command = [sys.executable, "-m", "uvicorn", "persona_site.asgi:application", *address, *endings]
-    return Program("web", command, environment={"OMP_NUM_THREADS": "1"}, stop_rank=STOP_FIRST)
+    # Each open stream has a thread; glibc would give each its own pool of memory and keep it.
+    environment = {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+    return Program("web", command, environment=environment, stop_rank=STOP_FIRST)
 
 
 def worker(queue: str, concurrency: int, *extra: str) -> list[str]:
