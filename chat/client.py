@@ -8,6 +8,7 @@ own key and nobody else's; ranking is always done by the local server.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
 
 import httpx2
 import openai
@@ -42,7 +44,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FIRST_BYTE_SECONDS = 60.0  # a version new to the server is loaded before its first token
-CONNECT_SECONDS = 3.0
+CONNECT_SECONDS = 10.0  # a refusal comes at once; a busy computer may need some seconds
+RANKINGS = 4  # at once
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -144,19 +149,25 @@ async def _pieces(stream: AsyncIterator[Any], elsewhere: Elsewhere | None) -> As
 
 async def rank(*, query: str, context: str | None, documents: Sequence[Document], top_n: int = 3) -> Ranked:
     """The documents that answer `query`; `context` is what the person said before it. Raises EngineError."""
-    body = {
-        "query": query,
-        "context": context,
-        "documents": [
-            {"id": document.id, "questions": list(document.questions), "answer": document.answer}
-            for document in documents
-        ],
-        "top_n": top_n,
-    }
-    with _sentences():
-        async with _client() as client:
-            reply = await client.post("/rerank", body=body, cast_to=object)
+    async with _turn():
+        body = {
+            "query": query,
+            "context": context,
+            "documents": [
+                {"id": document.id, "questions": list(document.questions), "answer": document.answer}
+                for document in documents
+            ],
+            "top_n": top_n,
+        }
+        with _sentences():
+            async with _client() as client:
+                reply = await client.post("/rerank", body=body, cast_to=object)
     return _ranked(reply, len(documents))
+
+
+def _turn() -> asyncio.Semaphore:
+    """The server ranks one message after another; more of them sent at once would only fill this process's memory."""
+    return _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(RANKINGS))
 
 
 def _ranked(reply: Any, count: int) -> Ranked:

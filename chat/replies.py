@@ -23,10 +23,11 @@ from chat import lifecycle
 from chat.answering import Again, Asked, Reply, answer
 from chat.dialogue import dialogue_get
 from chat.errors import EngineError, EngineStarting
-from chat.grounding import Kind, Told, answered_slugs, bank_get, offer_find, told_get
+from chat.grounding import Kind, Told, answered_slugs, bank_get, offer_find
 from chat.models import Message
 from chat.running import Heard, Progress, progress_of, registered
 from chat.speakers import Speaker, speaker_get
+from chat.told import told_recent
 from chat.translation.errors import TranslationFailed
 from chat.translation.interpreting import message_hear
 
@@ -165,7 +166,7 @@ def _task(reply_id: UUID) -> Task:
     return Task(
         reply_id=reply_id,
         speaker=speaker_get(persona=persona, version=reply.version),
-        told=told_get(persona=persona),
+        told=told_recent(persona=persona),
         asked=Asked(dialogue.text, dialogue.context, dialogue.turns, **how),
     )
 

@@ -15,7 +15,7 @@ export function dictate(button, field, language) {
     const heard = [...event.results].slice(event.resultIndex).filter((result) => result.isFinal);
     field.value = [field.value.trim(), ...heard.map((result) => result[0].transcript.trim())].filter(Boolean).join(" ");
   };
-  const label = button.textContent;
+  const label = button.ariaLabel;
   listening.onend = () => { listening = null; pressed(button, false, label); field.focus(); };
   pressed(button, true, button.dataset.on);
   listening.start();
@@ -37,5 +37,6 @@ export function speak(button, text) {
 
 function pressed(button, on, label) {
   button.setAttribute("aria-pressed", on);
-  button.textContent = label;
+  if (button.ariaLabel) button.ariaLabel = label; // it shows a picture
+  else button.textContent = label;
 }

@@ -10,6 +10,8 @@ from asgiref.sync import async_to_sync
 from django.core.management import call_command
 
 from chat import replies
+from chat.corrections import correction_save
+from chat.models import Conversation
 from training.engine_process import engine_running
 
 pytestmark = pytest.mark.slow
@@ -54,3 +56,23 @@ def test_a_message_gets_its_reply(real, told, post):
     reply.refresh_from_db()
     assert reply.state == "done", reply.error
     assert reply.sources[0]["slug"] == "q0"
+
+
+def test_wrong_corrected_and_right_at_once(real, told, post):
+    def write(text):
+        reply = post(text)
+        async_to_sync(replies.reply_write)(reply=reply)
+        reply.refresh_from_db()
+        return reply
+
+    with engine_running():
+        unknown = write("Which colour is your bicycle?")
+        assert unknown.state == "unknown"
+        correction_save(reply=unknown, text="My bicycle is dark green, with a basket.")
+        right = write("Which colour is your bicycle?")  # the untrained model's words may be anything
+        assert (right.state, right.sources[0]["question"]) == ("done", "Which colour is your bicycle?")
+        Conversation.objects.update(manner="strict")
+        assert write("Which colour is your bicycle?").text == "My bicycle is dark green, with a basket."
+        correction_save(reply=write("Where did you grow up?"), text="I grew up in Klaipeda.", place="replace")
+        assert write("Where did you grow up?").text == "I grew up in Klaipeda."
+        assert write("In which town did you spend your childhood?").text == "I grew up in Klaipeda."

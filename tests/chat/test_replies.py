@@ -424,3 +424,16 @@ def test_a_page_closed_at_the_moment_of_the_claim_does_not_take_the_reply_along(
     async_to_sync(closed_meanwhile)()
     reply.refresh_from_db()
     assert (reply.state, reply.text) == ("done", "I grew up by the sea.")
+
+
+def test_the_answers_are_read_once_for_a_burst_of_replies_and_anew_after_a_save(
+    told, persona, django_assert_num_queries
+):
+    from chat.told import told_recent
+
+    told_recent(persona=persona)
+    with django_assert_num_queries(1):
+        assert [each.note.answer for each in told_recent(persona=persona)] == [text for _question, text in TOLD]
+    told[0].text, told[0].revision = "In Klaipeda.", 2
+    told[0].save()
+    assert told_recent(persona=persona)[0].note.answer == "In Klaipeda."

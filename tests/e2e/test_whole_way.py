@@ -112,3 +112,15 @@ def test_8_it_says_that_it_was_never_told(page):
     box.fill("What is the serial number of your washing machine's motor?")
     box.press("Enter")
     page.get_by_role("emphasis").get_by_text("I never told it that").wait_for(timeout=60_000)
+
+
+def test_9_what_the_person_would_say_is_said_at_once(page):
+    question = "What is the serial number of your washing machine's motor?"
+    page.get_by_text("I would say…").last.click()
+    page.get_by_label("What would you really say?").last.fill("It is 4711, and I know that number by heart.")
+    page.get_by_role("button", name="Keep").last.click()
+    page.get_by_text("You would say:").wait_for()
+    box = page.get_by_role("textbox", name="Your message")
+    box.fill(question)
+    box.press("Enter")
+    page.locator(".reply").last.locator(".words", has_text="4711").wait_for(timeout=60_000)
