@@ -106,5 +106,6 @@ def _gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 async def _without_waiting(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Under ASGI Django would gather a plain iterator whole in memory before it sends the first byte."""
-    while (piece := await sync_to_async(next)(pieces, None)) is not None:
+    following = sync_to_async(lambda: next(pieces, None))
+    while (piece := await following()) is not None:
         yield piece

@@ -74,8 +74,9 @@ class Likeness:
     sentences: float
 
 
-ENGLISH = Likeness(0.92, 0.47)
-MULTILINGUAL = Likeness(0.97, 0.88)
+# Measured: unlike answers of one person reach 0.67, paraphrases begin at 0.78; in Russian 0.93 and 0.95.
+ENGLISH = Likeness(0.75, 0.47)
+MULTILINGUAL = Likeness(0.95, 0.88)
 
 
 @dataclass(frozen=True)

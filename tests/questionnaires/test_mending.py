@@ -196,7 +196,15 @@ def test_the_real_encoder_finds_most_planted_contradictions_and_accuses_few_othe
     for n, pair in enumerate(planted):
         for m, text in enumerate(pair):
             tell(persona, f"{n} {m}?", text)
+    tell(persona, "Sunday?", "On Sundays I sleep long, bake bread and call my sister.")
+    tell(persona, "The day of rest?", "Sunday: I stay in bed, I make bread, then I ring my sister up.")
     comparisons.comparison_make(persona_id=persona.pk)
-    pairs = [pair["texts"] for pair in Comparison.objects.get().pairs if pair["kind"] == "contradiction"]
+    found = Comparison.objects.get().pairs
+    assert ["Sunday?", "The day of rest?"] in [asked(pair) for pair in found if pair["kind"] == "same_meaning"]
+    pairs = [pair["texts"] for pair in found if pair["kind"] == "contradiction"]
     assert {tuple(pair) for pair in pairs} <= set(planted)
     assert len(pairs) >= 5
+
+
+def asked(pair) -> list[str]:
+    return [Answer.objects.get(pk=answer).question.text for answer in pair["answers"]]
