@@ -65,9 +65,9 @@ def placed(*, message: Message) -> Message:
 
 def ancestors_get(*, message: Message) -> list[Message]:
     """What was said before `message` on its branch, newest first; one query at most, none on a path of `path_get`."""
-    found, known = [], Message.parent.is_cached
-    while message.parent_id and known(message):
-        message = message.parent
+    found: list[Message] = []
+    while Message.parent.is_cached(message) and (parent := message.parent):
+        message = parent
         found.append(message)
     if message.parent_id:
         by_id = {row.pk: row for row in Message.objects.filter(conversation=message.conversation_id)}

@@ -36,7 +36,7 @@ def conversations_earlier(*, persona: Persona, current: UUID) -> list[dict[str, 
     """The other conversations, last active first: id, when, its title, and the first words of each."""
     said = Message.objects.filter(conversation=OuterRef("pk"), role=Message.Role.PERSON).order_by("number")
     words = kept(persona).exclude(pk=current).annotate(words=Subquery(said.values("text")[:1]))[:EARLIER]
-    return list(words.values("id", "active_at", "title", "words"))
+    return [dict(row) for row in words.values("id", "active_at", "title", "words")]
 
 
 def conversation_rename(*, conversation: Conversation, title: str) -> None:
@@ -56,7 +56,7 @@ def conversation_restore(*, persona: Persona, conversation_id: UUID) -> Conversa
     """Brings a deleted conversation back. Refused (404) when it is gone for good."""
     rows = Conversation.objects.filter(persona=persona, pk=conversation_id)
     rows.update(deleted_at=None)
-    found = rows.first()
+    found: Conversation | None = rows.first()
     if found is None:
         raise Refused(_("This conversation is gone for good."), status=404)
     return found

@@ -49,7 +49,7 @@ def correction_save(
     _check(reply, text, place)
     kind = Correction.Kind.APPROVED if text == reply.text.strip() else Correction.Kind.CORRECTED
     with transaction.atomic():
-        earlier = Correction.objects.select_for_update().filter(reply=reply).first()
+        earlier: Correction | None = Correction.objects.select_for_update().filter(reply=reply).first()
         if earlier and _is_same(earlier, text, place, question):
             return earlier
         if earlier:

@@ -141,7 +141,7 @@ def _instead_of(conversation_id: uuid.UUID, key: str) -> Message | None:
         rows = Message.objects.filter(conversation=conversation_id, role=Message.Role.PERSON, pk=uuid.UUID(key))
     except ValueError:
         rows = Message.objects.none()
-    found = rows.select_related("parent").first()
+    found: Message | None = rows.select_related("parent").first()
     if found is None:
         raise Refused(_("The message that this one takes the place of is gone. Send it as a new one."))
     return found

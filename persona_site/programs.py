@@ -47,7 +47,7 @@ def web() -> Program:
     address = ["--host", settings.HOST, "--port", str(settings.PORT)]
     endings = ["--timeout-graceful-shutdown", "3", "--lifespan", "off", "--no-access-log", "--log-level", "warning"]
     command = [sys.executable, "-m", "uvicorn", "persona_site.asgi:application", *address, *endings]
-    # Each open stream has a thread; glibc would give each its own pool of memory and keep it.
+    # Each request has a thread of its own; glibc would give each its own pool of memory and keep it.
     environment = {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
     return Program("web", command, environment=environment, stop_rank=STOP_FIRST)
 
