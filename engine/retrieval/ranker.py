@@ -64,8 +64,8 @@ class Retriever:
             return Ranking([], 0.0, False)
         space, gate = self._open(_language(documents) and is_latin(query))
         reader = _Reader(space, gate, self._store.get(documents, space), documents)
-        leans = bool(context) and needs_context(query)
-        messages = [reader.read(text) for text in ([query, context, f"{context} {query}"] if leans else [query])]
+        texts = [query, context, f"{context} {query}"] if context and needs_context(query) else [query]
+        messages = [reader.read(text) for text in texts]
         scores = reader.scores(messages[:2])
         order = np.argsort(-scores, kind="stable")
         hits = [Hit(int(row), float(scores[row])) for row in order[:top_n]]
