@@ -35,7 +35,8 @@ class Cost(TypedDict, total=False):
 
 
 class Against(TypedDict):
-    """The persona minus a control on the same items. `more_items`: about how many more would tell; null: cannot say."""
+    """The persona minus a control on the same items. `more_items`: about how many more would tell; null: cannot
+    say, or more than anybody answers."""
 
     difference: Figure
     p_value: float

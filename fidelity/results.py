@@ -24,6 +24,7 @@ from fidelity.result_sections import OUTCOMES, facts_make, films_make, forms_mak
 from training.versions import is_remote
 
 Kind, Name = ReportItem.Kind, ReportItem.Control
+MOST_WANTED = 2000  # items: more than anybody answers, so the two may as well be called alike
 CHOSEN = (Kind.CHOICE, Kind.FILM, Kind.PAIR)
 
 
@@ -125,11 +126,12 @@ def _against(own: Points, control: Points) -> Against | None:
         return None
     ours, theirs = [own[key] for key in both], [control[key] for key in both]
     found = compare(ours, theirs)
+    wanted = None if found.tells() else more_items(ours, theirs)
     return {
         "difference": figure_of(found.difference),
         "p_value": round(found.p_value, 5),
         "tells": found.tells(),
-        "more_items": None if found.tells() else more_items(ours, theirs),
+        "more_items": wanted if wanted is None or wanted <= MOST_WANTED else None,
     }
 
 
