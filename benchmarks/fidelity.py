@@ -84,7 +84,7 @@ def plot() -> str:
         line_of(control_label(each["name"]), each["agreement"], 30 * place) for place, each in enumerate(shown, start=1)
     )
     scale = "".join(
-        f'<text x="{x_of(tenth / 10):.0f}" y="14" fill="#6b6257" text-anchor="middle">{tenth}0 %</text>'
+        f'<text x="{x_of(tenth / 10):.0f}" y="14" fill="#6b6257" text-anchor="middle">{10 * tenth} %</text>'
         for tenth in range(0, 9, 2)
     )
     size = f'viewBox="0 0 720 {30 * len(shown) + 30}" font-family="sans-serif" font-size="13"'
