@@ -23,7 +23,18 @@ def session(site, browser):
         "/connections/new/openai/",
         "/locked/",
         "/nowhere/",
-        *(demo + room for room in ("write/", "write/find/?q=tea", "data/", "data/take/?format=pdf", "data/map/", "train/", "chat/")),
+        *(
+            demo + room
+            for room in (
+                "write/",
+                "write/find/?q=tea",
+                "data/",
+                "data/take/?format=pdf",
+                "data/map/",
+                "train/",
+                "chat/",
+            )
+        ),
         *(demo + part for part in ("write/who-i-am-introduction/history/", "likeness/")),
     ]
     base = own_portrait(page)
