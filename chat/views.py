@@ -7,8 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
 
-from asgiref.sync import SyncToAsync, sync_to_async
-from django.db import connections
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -158,37 +157,23 @@ def _posted(persona: Persona, reply: Message) -> dict[str, Any]:
     }
 
 
-def close_connections() -> None:
-    connections.close_all()
-
-
 @require_GET
-async def stream(
+def stream(
     request: HttpRequest, persona_id: uuid.UUID, conversation_id: uuid.UUID, message_id: uuid.UUID
 ) -> StreamingHttpResponse:
-    """The reply as server-sent events; the last one is always "done", with the finished message as HTML."""
-    reply = await sync_to_async(reply_or_404)(request, persona_id, conversation_id, message_id)
-    await sync_to_async(close_connections)()  # of this request's own thread, which idles as long as the stream is open
+    """The reply as server-sent events; the last one is always "done", with the finished message as HTML.
+
+    A plain view, so that only its beginning needs a thread: an open stream has none.
+    """
+    reply = reply_or_404(request, persona_id, conversation_id, message_id)
     return StreamingHttpResponse(_events(reply), content_type=sse.CONTENT_TYPE, headers=sse.HEADERS)
 
 
 async def _events(reply: Message) -> AsyncIterator[str]:
     yield sse.event("open", {})
-    _thread_release()
     async for name, data in replies.reply_stream(reply=reply):
         yield sse.event(name, data)
     yield sse.event("done", await sync_to_async(_finished)(reply))
-
-
-def _thread_release() -> None:
-    """Ends the thread that this request's queries ran in: else each open page keeps one, with its half a megabyte.
-
-    The next query of the request gets a new one.
-    """
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context else None
-    if executor:
-        executor.shutdown(wait=False)
 
 
 def _finished(reply: Message) -> dict[str, Any]:

@@ -104,6 +104,10 @@ class Application(ASGIHandler):
             except BaseException:
                 self._threads.give(executor, running)
                 raise
+        if isinstance(response, StreamingHttpResponse) and response.is_async:  # it may stay open for minutes
+            self._threads.give(executor)
+            await self.send_response(response, send)
+            return
         try:
             await self._send(response, send, executor)
         finally:
@@ -125,7 +129,7 @@ class Application(ASGIHandler):
             await send(_start(response))
             await send({"type": "http.response.body", "body": response.content})
             return
-        if not isinstance(response, StreamingHttpResponse) or response.is_async:
+        if not isinstance(response, StreamingHttpResponse):
             await self.send_response(response, send)
             return
         loop, parts = asyncio.get_running_loop(), iter(response)

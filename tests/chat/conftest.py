@@ -5,7 +5,7 @@ import uuid
 import pytest
 from asgiref.sync import async_to_sync
 
-from chat import replies, views
+from chat import replies
 from chat.services import message_post
 from questionnaires.models import Answer, Question, Topic
 from tests.chat.fake_engine import FakeEngine, serve
@@ -19,7 +19,6 @@ TOLD = [("Where did you grow up?", "By the sea, in Nida."), ("Do you drink?", "I
 def one_connection(monkeypatch):
     """Tests run in a transaction: closing its connection would end it. Django's test client does the same."""
     monkeypatch.setattr(replies, "close_old_connections", lambda: None)
-    monkeypatch.setattr(views, "close_connections", lambda: None)
 
 
 @pytest.fixture
