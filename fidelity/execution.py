@@ -25,6 +25,7 @@ from fidelity.models import Report, ReportItem
 from fidelity.planning import Asked, Plan, plan_make
 from fidelity.results import result_make
 from fidelity.scoring_engine import ScoringEngine
+from fidelity.topics import agreement_keep
 from training.models import LOCAL, TrainingRun
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ def _worked(claim: Claim, until: float, should_stop: Callable[[], bool]) -> floa
             _ask(claim, cast, pool, rows)
     claim.write(result=result_make(claim.report))
     _end(claim, State.DONE)
+    agreement_keep(report=claim.report)
     return None
 
 

@@ -18,6 +18,8 @@ class Persona(Owned):
     questionnaire = models.ForeignKey(
         "Questionnaire", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )  # none: know-me-200
+    # Topic -> how often the portrait chose as the person did in the newest report, 0 to 1. Written by fidelity.
+    topic_agreement = models.JSONField(default=dict, blank=True)
     current_question = models.ForeignKey("Question", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:

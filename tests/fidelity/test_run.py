@@ -438,3 +438,15 @@ def test_a_remote_version_is_asked_for_replies_and_its_cost_is_told(engine, auth
 def test_values_of_items_that_left_the_files_are_not_counted(author):
     ItemAnswer.objects.create(owner=author.owner, persona=author, kind="choice", item="gone", value=0)
     assert "gone" not in values_of(author, "choice")
+
+
+def test_the_room_for_writing_hears_in_which_topics_the_portrait_is_least_alike(engine, report):
+    weak = next(iter(known_choices().values())).topic
+    strong = likes_first_of({str(report.version_id)})
+    options = {choice.en.options[0] for choice in known_choices().values() if choice.topic == weak}
+    engine.likes = lambda model, prompt, text: -9.0 if text in options else strong(model, prompt, text)
+    run(report)
+    report.persona.refresh_from_db()
+    found = report.persona.topic_agreement
+    assert found.pop(weak) == 0
+    assert set(found.values()) <= {1}

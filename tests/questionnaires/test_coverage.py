@@ -53,6 +53,18 @@ def test_the_best_question_is_of_a_topic_that_is_not_told(persona, bank):
     assert best(persona).reason.startswith("Nothing is told yet")
 
 
+def test_where_a_report_found_the_portrait_least_alike_comes_before_fewest_answers(persona, bank):
+    topics = [topic.topic.slug for topic in services.progress_get(persona=persona).topics]
+    for slug in topics:
+        save(persona, slug, 40, 1 if slug == "food" else 2)
+    assert best(persona).question.topic_id == "food"
+    persona.topic_agreement = {"work": 0.2, "family": 0.4, "love": 0.9}
+    assert best(persona).question.topic_id == "work"
+    assert best(persona).reason == "Your portrait is least like you on: Work."
+    persona.topic_agreement = {"love": 0.9}
+    assert best(persona).question.topic_id == "food"
+
+
 def test_then_of_a_topic_told_in_few_words_and_then_of_the_one_with_fewest_answers(persona, bank):
     topics = [topic.topic.slug for topic in services.progress_get(persona=persona).topics]
     for slug in topics:
