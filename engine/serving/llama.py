@@ -165,8 +165,17 @@ class LlamaBackend:
         self._socket = LlamaSocket(str(self._folder / f"{time.monotonic_ns()}.sock"))
         _give_memory_back()
         self._server = xllamacpp.Server(self._parameters(adapters))
+        self._await_loop()
         self._loaded = adapters
         self._recent = list(adapters)
+
+    def _await_loop(self) -> None:
+        """Returns when llama.cpp's loop turns, which a token that came out of it proves.
+
+        Taken down before, it would never end: the order to stop comes before the loop begins, and is forgotten there
+        (xllamacpp 2026.10.11549: ~Server joins the thread that server_queue::start_loop then waits in for ever).
+        """
+        self._complete(".", None, 0, {"n_predict": 1}, Reply(lambda token: True, None))
 
     def _parameters(self, adapters: list[Adapter]) -> Any:
         values = xllamacpp.CommonParams()
