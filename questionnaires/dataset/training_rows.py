@@ -19,8 +19,6 @@ from questionnaires.dataset.split import split_items
 Recipe = Literal["quick", "thorough"]
 
 SHARE_WITHOUT_NOTE = 0.3  # measured: below it the voice is lost when nothing fits, above it facts get fewer
-FEWEST_ROWS, MOST_ROUNDS = 130, 4
-"""With 72 rows the model had not learned to say its whole note: it left out the first sentence of eight in twenty."""
 SAMPLES = 4
 
 
@@ -48,15 +46,12 @@ class _Example:
 def build(items: Sequence[Item], *, renderer: Renderer, name: str, recipe: Recipe, seed: int) -> TrainingRows:
     """The rows of one job: the same for the same arguments.
 
-    "quick" asks each answer once, by one of its wordings in turn, and where that gives too few rows again by the next;
-    "thorough" once by every wording. About 70 % of the training rows carry the answer as a note. A held-out item is
-    asked twice, with its note, as chat asks, and without, which alone shows how well the voice was learned: a copied
-    note surprises no model. `name` is the persona's.
+    "quick" asks each answer once, by one of its wordings in turn; "thorough" once by every wording. About 70 % of the
+    training rows carry the answer as a note. A held-out item is asked twice, with its note, as chat asks, and without,
+    which alone shows how well the voice was learned: a copied note surprises no model. `name` is the persona's.
     """
     parts = split_items(items)
-    rounds = min(MOST_ROUNDS, -(-FEWEST_ROWS // max(1, len(parts.training)))) if recipe == "quick" else 1
-    passes = [_shuffled(_asked(parts.training, recipe, seed + place), seed) for place in range(rounds)]
-    examples = [example for each in passes for example in each]
+    examples = _shuffled(_asked(parts.training, recipe, seed), seed)
     bare = round(len(examples) * SHARE_WITHOUT_NOTE)
     held_out = _shuffled(_asked(parts.validation, "quick", seed), seed)
     return TrainingRows(

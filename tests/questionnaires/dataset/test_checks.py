@@ -163,4 +163,4 @@ def test_every_sentence_belongs_to_a_rule_and_can_be_filled_in() -> None:
     assert MESSAGES.keys() == RULES.keys()
     for template in MESSAGES.values():
         names = {name: "1" for _, name, _, _ in string.Formatter().parse(template) if name}
-        assert template.format(**names)[-1] in ".…"
+        assert template.format(**names)[-1] in ".…?"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from questionnaires.dataset import RENDERERS, Item, Renderer, TrainingRows, build, renderer, split_items
-from questionnaires.dataset.training_rows import FEWEST_ROWS, MOST_ROUNDS, Recipe
+from questionnaires.dataset.training_rows import Recipe
 
 MARKER, CHAT = renderer("marker"), renderer("chat")
 WORDS = ("piano", "river", "bread", "winter", "sister", "bicycle", "school", "money", "garden", "music")
@@ -37,17 +37,6 @@ def test_quick_is_one_row_an_answer_and_uses_every_wording(rendering: Renderer) 
     used = Counter("or" if " or " in question else question.split()[0] for question, _ in parsed)
     assert set(used) == {"Why", "Is", "or"}
     assert min(used.values()) >= len(parsed) // 8  # "or" is held out for a third of the questions
-
-
-@formats
-def test_few_answers_are_asked_in_several_rounds_each_by_another_wording(rendering: Renderer) -> None:
-    parsed = [rendering.parse(row) for row in rows(rendering).training]
-    items = split_items(ITEMS).training
-    rounds = -(-FEWEST_ROWS // len(items))
-    assert 1 < rounds <= MOST_ROUNDS
-    assert Counter(answer for _, answer in parsed) == {item.answer: rounds for item in items}
-    for item in items:
-        assert len({asked for asked, answer in parsed if answer == item.answer}) == min(rounds, len(item.ways_to_ask))
 
 
 @formats
