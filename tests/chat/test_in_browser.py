@@ -102,7 +102,7 @@ def test_an_edited_message_and_its_branches(page, engine, told):
     said.get_by_label("Say it in other words").fill("Who are you, then?")
     said.get_by_role("button", name="Send again").click()
     page.locator(".words", has_text="Ada.").wait_for()
-    assert not page.get_by_text("By the sea.").is_visible()
+    page.get_by_text("By the sea.").wait_for(state="hidden")
     page.locator(".said").get_by_role("button", name="The branch before").click()
     page.locator(".words", has_text="By the sea.").wait_for()
 
