@@ -6,6 +6,7 @@ Real worker processes, a real broker and web server, and a stand-in for the prov
 what was left after each fault; exit code 1 if anything was lost, doubled or late.
 """
 
+import argparse
 import signal
 import sys
 import tempfile
@@ -64,7 +65,12 @@ def trainer(site: Site) -> bool:
 SCENARIOS = {each.__name__: each for each in (submit, clicks, broker, worker, memory, trainer)}
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="scenario", help=f"of {', '.join(SCENARIOS)}; without: all of them")
+    names = parser.parse_args(arguments).names
+    if unknown := [name for name in names if name not in SCENARIOS]:
+        parser.error(f"there is no scenario {unknown[0]}; choose of {', '.join(SCENARIOS)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         prepare(Path(folder))

@@ -5,6 +5,7 @@
 A fault campaign of some minutes, in a DATA_DIR of its own; exit code 1 if anything was lost.
 """
 
+import argparse
 import json
 import sqlite3
 import sys
@@ -105,6 +106,7 @@ def ask_under_fire(site: Site) -> bool:
 
 
 def main() -> int:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         site = Site(Path(folder) / "data")
         site.start()
