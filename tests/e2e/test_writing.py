@@ -199,6 +199,7 @@ def test_what_is_said_lands_at_the_caret_and_is_saved(open_page, room):
     page.get_by_text(SAVED).wait_for()
     stop.click()
     page.get_by_role("button", name="Dictate").click()
+    expect(stop).to_have_attribute("aria-pressed", "true")
     page.evaluate("window.ears.onerror({error: 'not-allowed'}); window.ears.onend()")
     expect(page.get_by_text("was not allowed to use the microphone")).to_be_visible()
 
