@@ -7,7 +7,7 @@ from uuid import UUID
 from celery import shared_task
 
 from fidelity.friend_speaking import replies_make
-from training.doorbell import publish
+from questionnaires.doorbell import publish
 
 
 @shared_task(name="fidelity.friend_tasks.make_replies")  # type: ignore[untyped-decorator]

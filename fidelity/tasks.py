@@ -17,7 +17,7 @@ from fidelity.execution import report_execute
 from fidelity.leases import workable
 from fidelity.models import Report
 from fidelity.sweeping import report_sweep, reports_begin
-from training.doorbell import publish as _publish
+from questionnaires.doorbell import publish as _publish
 from training.tasks import is_shutting_down
 
 __all__ = ["enqueue", "friend_tasks", "ring_next", "run_report", "sweep"]

@@ -2,15 +2,15 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from scripts.faults.postgresql import BINARIES, postgresql
+
 ROOT = Path(__file__).parent.parent
-BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 pytestmark = [
     pytest.mark.slow,
@@ -18,26 +18,13 @@ pytestmark = [
 ]
 
 
-def as_server_user(*command: str) -> list[str]:
-    """PostgreSQL refuses to run as root: Debian's package made a user for it."""
-    return ["runuser", "-u", "postgres", "--", *command] if os.geteuid() == 0 else list(command)
-
-
 @pytest.fixture(scope="module")
 def database_url(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pg")
-    if os.geteuid() == 0:
-        for parent in (folder, *folder.parents[:3]):  # of several test processes each has a folder more
-            parent.chmod(0o755)
-        shutil.chown(folder, "postgres")
-    binaries, data = BINARIES[-1].parent, folder / "data"
-    subprocess.run(as_server_user(str(binaries / "initdb"), "-D", str(data), "-A", "trust"), check=True, cwd="/tmp")
-    control = [str(binaries / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder}"
-    subprocess.run(as_server_user(*control, "-o", options, "start"), check=True, cwd="/tmp")
-    user = "postgres" if os.geteuid() == 0 else os.environ["USER"]
-    yield f"postgresql://{user}@%s/postgres" % str(folder).replace("/", "%2F")
-    subprocess.run(as_server_user(*control, "-m", "immediate", "stop"), check=True, cwd="/tmp")
+    for parent in (folder, *folder.parents[:3]):  # of several test processes each has a folder more
+        parent.chmod(0o755)  # the server has a user of its own
+    with postgresql(folder / "server") as url:
+        yield url
 
 
 def manage(database_url, data_dir, *arguments: str) -> str:

@@ -15,7 +15,7 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from django.utils import timezone
 
-from training.doorbell import publish as _publish
+from questionnaires.doorbell import publish as _publish
 from training.execution import run_execute
 from training.exports import export_make
 from training.models import LOCAL, PersonaModel, TrainingRun
