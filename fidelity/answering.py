@@ -9,12 +9,11 @@ import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from fidelity.measures.items import Choice, Film, choices_read, films_read
+from fidelity.measures.items import known_choices, known_films
 from fidelity.models import ItemAnswer
 from questionnaires.models import Persona
 from questionnaires.services import Refused
@@ -78,18 +77,6 @@ class Retest:
         return bool(self.sitting.total) and self.sitting.done == self.sitting.total
 
 
-@cache
-def films() -> Mapping[str, Film]:
-    """The films that are asked about, by id."""
-    return {film.id: film for film in films_read()}
-
-
-@cache
-def choices() -> Mapping[str, Choice]:
-    """The forced choices that are asked, by slug."""
-    return {choice.slug: choice for choice in choices_read()}
-
-
 def sitting_get(*, persona: Persona, kinds: Collection[str] = KINDS) -> Sitting:
     """The first round, of the wanted kinds."""
     order = items_order(persona=persona, kinds=kinds)
@@ -99,7 +86,7 @@ def sitting_get(*, persona: Persona, kinds: Collection[str] = KINDS) -> Sitting:
 def items_order(*, persona: Persona, kinds: Collection[str] = KINDS) -> tuple[Key, ...]:
     """Each kind in an order of the persona's own, spread evenly among one another; always the same."""
     placed: list[tuple[float, Key]] = []
-    for kind, names in ((FILM, films()), (CHOICE, choices())):
+    for kind, names in ((FILM, known_films()), (CHOICE, known_choices())):
         keys = _drawn(((kind, name) for name in names), str(persona.pk))
         placed += [((place + 0.5) / len(keys), key) for place, key in enumerate(keys) if kind in kinds]
     return tuple(key for _place, key in sorted(placed))
@@ -126,10 +113,10 @@ def item_answer_save(
 
 def values_of(kind: str, item: str) -> range:
     """The values that an answer can have; none for an item that there is not."""
-    if kind == FILM and item in films():
+    if kind == FILM and item in known_films():
         return range(STARS + 1)
-    if kind == CHOICE and item in choices():
-        return range(len(choices()[item].en.options))
+    if kind == CHOICE and item in known_choices():
+        return range(len(known_choices()[item].en.options))
     return range(0)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from fidelity.answering import CHOICE, STARS, Key, Sitting, choices, films
+from fidelity.answering import CHOICE, STARS, Key, Sitting
+from fidelity.measures.items import known_choices, known_films
 from fidelity.models import ItemAnswer
 
 
@@ -51,13 +52,13 @@ def card_of(sitting: Sitting, key: Key, *, shows_answer: bool = True) -> Card:
 
 
 def _choice(sitting: Sitting, key: Key, chosen: int | None) -> Card:
-    asked = choices()[key[1]].asked(sitting.persona.language)
+    asked = known_choices()[key[1]].asked(sitting.persona.language)
     buttons = (Button(i, str(i + 1), words, chosen == i) for i, words in enumerate(asked.options))
     return Card(*key, asked.text, "", _("Which is nearer to you?"), tuple(buttons))
 
 
 def _film(sitting: Sitting, key: Key, chosen: int | None) -> Card:
-    film = films()[key[1]]
+    film = known_films()[key[1]]
     names = genre_names()
     below = ", ".join([str(film.year), *(names.get(genre, genre) for genre in film.genres)])
     stars = [Button(star, str(star), words, chosen == star) for star, words in enumerate(liking(), start=1)]

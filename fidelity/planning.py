@@ -6,10 +6,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 from fidelity.measures.film_items import FILM_QUESTION, FilmChoice, film_choices, film_pairs
-from fidelity.measures.items import Choice, Film, choices_read, fact_of, films_read
+from fidelity.measures.items import fact_of, known_choices, known_films
 from fidelity.measures.overlap import Mention, choices_left_out, films_left_out, question_mention
 from fidelity.models import ItemAnswer, Report, ReportItem
 from fidelity.report_schema import LeftOut
@@ -131,16 +130,6 @@ def seen_by(version: PersonaModel) -> Seen:
     learned = {answer for _, answer in found[TRAIN]}
     held_out = {answer: (asked, answer) for asked, answer in found[VALIDATION] if answer not in learned}
     return Seen(tuple(asked for asked, _ in found[TRAIN]), tuple(learned), tuple(held_out.values()))
-
-
-@cache
-def known_choices() -> dict[str, Choice]:
-    return {choice.slug: choice for choice in choices_read()}
-
-
-@cache
-def known_films() -> dict[str, Film]:
-    return {film.id: film for film in films_read()}
 
 
 def values_of(persona: Persona, kind: str, round: int = ItemAnswer.FIRST) -> dict[str, int]:

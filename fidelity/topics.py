@@ -3,8 +3,8 @@
 from collections import defaultdict
 from statistics import fmean
 
+from fidelity.measures.items import known_choices
 from fidelity.models import Report, ReportItem
-from fidelity.planning import known_choices
 from questionnaires.models import Persona
 
 FEWEST = 3  # choices of a topic that say anything about it

@@ -1,7 +1,19 @@
 """The people of the tests: an owner, a stranger, and a persona with answers."""
 
+import atexit
+import shutil
+import tempfile
+
 import pytest
+from django.db import connections
 from django.test import Client
+
+# A file: threads that share SQLite's memory fail with "table is locked", which no real database does. Of this process
+# alone: DATA_DIR may be shared.
+if connections["default"].vendor == "sqlite":
+    FOLDER = tempfile.mkdtemp(prefix="persona-tests-db-")
+    atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+    connections["default"].settings_dict["TEST"]["NAME"] = f"{FOLDER}/test.sqlite3"
 
 
 def pytest_collection_modifyitems(items):

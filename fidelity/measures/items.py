@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,6 +86,18 @@ def films_read(path: Path = DATA / "films.yaml") -> tuple[Film, ...]:
 def choices_read(path: Path = DATA / "choices.yaml") -> tuple[Choice, ...]:
     """The forced choices of a file, in its order. ItemsError as for `films_read`."""
     return _unique([_choice(entry, place) for place, entry in _entries(path)], path, lambda choice: choice.slug)
+
+
+@cache
+def known_choices() -> Mapping[str, Choice]:
+    """The choices that come with the program, by slug."""
+    return {choice.slug: choice for choice in choices_read()}
+
+
+@cache
+def known_films() -> Mapping[str, Film]:
+    """The films that come with the program, by id."""
+    return {film.id: film for film in films_read()}
 
 
 def fact_of(item: Item) -> Fact | None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from fidelity import answering
 from fidelity.answering import CHOICE, FILM, RETEST
 from fidelity.cards import card_of, key_of
+from fidelity.measures.items import known_choices, known_films
 from fidelity.models import ItemAnswer
 from questionnaires.models import Persona
 from questionnaires.services import Refused
@@ -33,7 +34,7 @@ def order(persona, *kinds):
 
 def test_each_item_is_asked_once_in_an_order_of_the_personas_own(persona, owner):
     keys = order(persona)
-    assert len(keys) == len(set(keys)) == len(answering.films()) + len(answering.choices())
+    assert len(keys) == len(set(keys)) == len(known_films()) + len(known_choices())
     assert keys == order(Persona.objects.get(pk=persona.pk))
     assert keys != order(Persona.objects.create(owner=owner, name="Bea"))
     assert order(persona, CHOICE) == tuple(key for key in keys if key[0] == CHOICE)

@@ -10,8 +10,9 @@ from django.utils import timezone
 from fidelity import execution, tasks
 from fidelity.execution import report_execute
 from fidelity.leases import LeaseLost, report_claim
+from fidelity.measures.items import known_choices, known_films
 from fidelity.models import ItemAnswer, Report
-from fidelity.planning import known_choices, known_films, plan_make, values_of
+from fidelity.planning import plan_make, values_of
 from fidelity.services import item_rule, report_cancel, report_create, report_delete
 from fidelity.sweeping import report_sweep, reports_begin
 from questionnaires.dataset import Item, renderer

@@ -1,23 +1,12 @@
 """A persona with enough answers, and a trainer that needs no model."""
 
-import atexit
 import json
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from django.db import connections
-
-# A file: threads that share SQLite's memory fail with "table is locked", which no real database does. Of this process
-# alone: DATA_DIR may be shared.
-if connections["default"].vendor == "sqlite":
-    FOLDER = tempfile.mkdtemp(prefix="persona-tests-db-")
-    atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
-    connections["default"].settings_dict["TEST"]["NAME"] = f"{FOLDER}/test.sqlite3"
 
 FAKE = Path(__file__).with_name("fake_trainer.py")
 
