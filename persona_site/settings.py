@@ -39,10 +39,14 @@ INSTALLED_APPS = [
     "template_partials",
     "csp",
     "persona_site",
+    "accounts",
     "questionnaires",
     "training",
     "chat",
     "fidelity",
+    "privacy",
+    "api",
+    "operations",
 ]
 
 MIDDLEWARE = [

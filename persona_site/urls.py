@@ -15,4 +15,8 @@ urlpatterns = [
     path("", include("chat.translation.urls")),
     path("", include("chat.telegram.urls")),
     path("", include("fidelity.urls")),
+    path("", include("accounts.urls")),
+    path("", include("privacy.urls")),
+    path("", include("api.urls")),
+    path("", include("operations.urls")),
 ]

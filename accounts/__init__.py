@@ -1,0 +1,1 @@
+"""Who may come in and what they may use: sign-up, invitations, quotas, the audit trail."""

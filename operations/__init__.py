@@ -1,0 +1,1 @@
+"""Health, metrics, backups and the doctor."""
