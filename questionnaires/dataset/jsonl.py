@@ -35,11 +35,18 @@ def encode(rows: Iterable[Row]) -> Iterator[bytes]:
         yield f"{_json(row)}\n".encode("ascii")
 
 
-def _json(row: Row) -> str:
-    """As `json.dumps(row)`, which sets up an encoder each time: for rows of plain texts most of the work."""
-    if all(type(value) is str for value in row.values()):
-        return "{" + ", ".join([f"{_quoted(name)}: {_quoted(value)}" for name, value in row.items()]) + "}"
-    return json.dumps(row, ensure_ascii=True)
+def _json(value: object) -> str:
+    """As `json.dumps(value)`, which sets up an encoder each time: for rows of plain texts most of the work."""
+    if type(value) is str:
+        return _quoted(value)
+    if type(value) is list:
+        return "[" + ", ".join([_json(held) for held in value]) + "]"
+    if type(value) is dict:
+        fields = [
+            f"{_quoted(name)}: {_quoted(held) if type(held) is str else _json(held)}" for name, held in value.items()
+        ]
+        return "{" + ", ".join(fields) + "}"
+    return json.dumps(value, ensure_ascii=True)
 
 
 def decode(data: bytes) -> list[Row]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from questionnaires.dataset.items import Answered, Note, Row, Turn
@@ -155,11 +156,16 @@ def _message(role: str, text: str) -> dict[str, str]:
 
 
 def _system_prompt(name: str, notes: Sequence[Note]) -> str:
-    who = _CHAT_ESCAPING.apply(" ".join(name.split()) or NAMELESS)
+    who = _spoken(name)
     if not notes:
         return SYSTEM_PROMPT.format(name=who)
     words = "\n".join("- " + _CHAT_ESCAPING.apply(note.answer) for note in notes)
     return SYSTEM_PROMPT_WITH_NOTES.format(name=who, notes=words)
+
+
+@lru_cache(maxsize=8)  # one name a data set
+def _spoken(name: str) -> str:
+    return _CHAT_ESCAPING.apply(" ".join(name.split()) or NAMELESS)
 
 
 def _cut(reply: str, end: re.Pattern[str], escaping: Escaping) -> str:
