@@ -120,6 +120,14 @@ def database(url: str) -> dict[str, Any]:
 
 
 DATABASES = {"default": database(ENV.DATABASE_URL)}
+# Beside the queues; keys begin with "cache:". Nothing in it must survive, and pages work without it.
+CACHES = {
+    "default": {
+        "BACKEND": "persona_site.cache.ForgivingCache",
+        "LOCATION": REDIS_URL or f"unix://{VALKEY_SOCKET}",
+        "KEY_PREFIX": "cache",
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = ENV.LANGUAGE_CODE
