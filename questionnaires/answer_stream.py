@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from questionnaires.dataset import Item
-from questionnaires.models import Answer, Persona, Topic
+from questionnaires.models import Answer, Persona, Question, Topic
 
 ROWS_AT_ONCE = 1000
-_COLUMNS = ("question__position", "question_id", "pk", "text", "question__texts")
+_ANYBODYS = Q(persona=None)
 
 
 def dataset_stream(*, persona: Persona) -> Iterator[Item]:
@@ -18,21 +18,33 @@ def dataset_stream(*, persona: Persona) -> Iterator[Item]:
     Each piece is a query that begins where the last one ended: no cursor stays open, which would keep SQLite's writers
     waiting while a slow download lasts.
     """
-    for topic in [*Topic.objects.values_list("pk", flat=True), None]:
-        place = (-1, -1)
-        while rows := list(_after(persona, topic, place).values_list(*_COLUMNS)[:ROWS_AT_ONCE]):
-            place = rows[-1][:2]
-            for _position, _question, pk, text, texts in rows:
-                if text.strip():
-                    yield _item(texts, text, persona.language, topic or "own", str(pk))
+    mine = Q(persona=persona)
+    for topic in Topic.objects.values_list("pk", flat=True):
+        yield from _answered(persona, topic, _ANYBODYS | mine)
+    for whose in (_ANYBODYS, mine):
+        yield from _answered(persona, None, whose)
 
 
-def _after(persona: Persona, topic: str | None, place: tuple[int, int]) -> Any:
-    """Answers of a topic beyond (position, key of the question)."""
-    position, question = place
-    beyond = Q(question__position__gt=position) | Q(question__position=position, question_id__gt=question)
-    answers = Answer.objects.filter(beyond, persona=persona, state=Answer.State.ANSWERED, question__topic=topic)
-    return answers.order_by("question__position", "question_id")
+def _answered(persona: Persona, topic: str | None, whose: Q) -> Iterator[Item]:
+    """The answers to the questions of a topic, in pieces along an index of the questions."""
+    questions = Question.objects.filter(whose, topic=topic).order_by("position", "pk")
+    place = (-1, -1)
+    while piece := list(_beyond(questions, place).values_list("position", "pk", "texts")[:ROWS_AT_ONCE]):
+        place = piece[-1][:2]
+        told = Answer.objects.filter(
+            persona=persona, state=Answer.State.ANSWERED, question__in=[key for _, key, _ in piece]
+        )
+        answers = {key: (str(pk), text) for key, pk, text in told.values_list("question_id", "pk", "text")}
+        for _position, key, texts in piece:
+            source, text = answers.get(key, ("", ""))
+            if text.strip():
+                yield _item(texts, text, persona.language, topic or "own", source)
+
+
+def _beyond(questions: QuerySet[Question], place: tuple[int, int]) -> QuerySet[Question]:
+    """Those after (position, key)."""
+    position, key = place
+    return questions.filter(Q(position__gt=position) | Q(position=position, pk__gt=key), position__gte=position)
 
 
 def _item(texts: dict[str, Any], answer: str, language: str, topic: str, source: str) -> Item:

@@ -62,6 +62,10 @@ class Question(models.Model):
 
     class Meta:
         ordering = ["topic__position", "position", "pk"]
+        indexes = [  # an export reads along them (questionnaires.answer_stream)
+            models.Index(fields=["topic", "position", "id"], name="questions_of_a_topic"),
+            models.Index(fields=["persona", "topic", "position", "id"], name="questions_of_a_persona"),
+        ]
 
     def __str__(self) -> str:
         return self.text
