@@ -1,0 +1,5 @@
+"""Who may come in and what they did."""
+
+from accounts.audit import AuditEvent
+
+__all__ = ["AuditEvent"]
