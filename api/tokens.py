@@ -21,7 +21,7 @@ from api.models import ApiToken
 from questionnaires.owned import OwnedQuerySet
 from questionnaires.services import Refused
 
-SCOPES = ("read", "train", "chat")
+SCOPES = ("read", "write", "train", "chat")  # write: answers and personas, by the REST API (api.rest)
 START = "sk-persona-"
 SHOWN = len(START) + 6  # characters of a key that the page shows again
 MAX_NAME = 80
