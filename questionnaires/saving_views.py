@@ -35,7 +35,7 @@ def answer(request: HttpRequest, persona_id: uuid.UUID, slug: str) -> JsonRespon
         return JsonResponse({"error": str(refused)}, status=refused.status)
     except OperationalError as error:
         return _out_of_order(error)
-    return JsonResponse(_reply(result), status=409 if result.outcome == "conflict" else 200)
+    return JsonResponse(save_reply(result), status=409 if result.outcome == "conflict" else 200)
 
 
 answer.is_quick = True  # type: ignore[attr-defined]  # a slow page must not keep saves waiting (persona_site.handler)
@@ -49,7 +49,8 @@ def _out_of_order(error: OperationalError) -> JsonResponse:
     return JsonResponse({"error": _("The server cannot save just now. The text is kept on this device.")}, status=503)
 
 
-def _reply(result: SaveResult) -> dict[str, Any]:
+def save_reply(result: SaveResult) -> dict[str, Any]:
+    """What the client is told."""
     reply = {
         "outcome": result.outcome,
         "revision": result.revision,
