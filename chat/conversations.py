@@ -27,8 +27,10 @@ CLOSED_FOR = timedelta(minutes=1)  # a page that is loaded again closes and open
 
 
 def kept(persona: Persona) -> QuerySet[Conversation]:
-    """What is neither deleted nor temporary."""
-    rows: QuerySet[Conversation] = Conversation.objects.filter(persona=persona, deleted_at=None, is_temporary=False)
+    """What is neither deleted nor temporary, nor a visitor's."""
+    rows: QuerySet[Conversation] = Conversation.objects.filter(
+        persona=persona, share=None, deleted_at=None, is_temporary=False
+    )
     return rows
 
 
@@ -54,7 +56,7 @@ def conversation_delete(*, conversation: Conversation) -> None:
 
 def conversation_restore(*, persona: Persona, conversation_id: UUID) -> Conversation:
     """Brings a deleted conversation back. Refused (404) when it is gone for good."""
-    rows = Conversation.objects.filter(persona=persona, pk=conversation_id)
+    rows = Conversation.objects.filter(persona=persona, share=None, pk=conversation_id)
     rows.update(deleted_at=None)
     found: Conversation | None = rows.first()
     if found is None:

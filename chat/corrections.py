@@ -12,8 +12,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from chat.conversations import kept
 from chat.dialogue import dialogue_get
-from chat.models import Conversation, Correction, Message
+from chat.models import Correction, Message
 from engine.follow_up import needs_context
 from questionnaires.dataset import normalise
 from questionnaires.models import Answer, Persona, Question
@@ -219,8 +220,7 @@ def training_offered(*, persona: Persona) -> int:
 
 def replies_to_review(*, persona: Persona) -> list[Message]:
     """What was said in kept conversations and is no answer yet, newest first, each once."""
-    kept = Conversation.objects.filter(persona=persona, deleted_at=None, is_temporary=False)
-    rows = Message.objects.filter(conversation__in=kept, role=Message.Role.PERSONA, correction=None)
+    rows = Message.objects.filter(conversation__in=kept(persona), role=Message.Role.PERSONA, correction=None)
     done = rows.filter(state__in=[Message.State.DONE, Message.State.STOPPED]).exclude(text="")
     newest = done.select_related("parent", "version", "conversation").order_by("-created_at", "-number")
     seen = {text.strip() for text in Answer.objects.filter(persona=persona).values_list("text", flat=True)}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -15,6 +16,9 @@ class Conversation(Owned):
 
     Messages are a tree: an edited message and a reply asked for again stand beside the earlier one. The branch that is
     shown, and that is the context of what comes next, leads from the root to `head`.
+
+    Where a persona is shared (`share`), what a visitor says is theirs alone: neither the conversation nor its messages
+    have an owner, so that no query for an owner finds them. They are found by share and `visitor`.
     """
 
     class Manner(models.TextChoices):
@@ -22,7 +26,15 @@ class Conversation(Owned):
         NATURAL = "natural"  # the model speaks, of what the person told
         FREE = "free"  # the model may speak of anything
 
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
     persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="conversations")
+    share = models.ForeignKey("PersonaShare", null=True, on_delete=models.CASCADE, related_name="conversations")
+    visitor = models.CharField(
+        max_length=64, blank=True, default="", db_default=""
+    )  # digest of the visitor's key (chat.sharing.visiting)
+    guest = models.ForeignKey(  # a visitor with an account; with it goes what they said
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+"
+    )
     version = models.ForeignKey(PersonaModel, null=True, on_delete=models.SET_NULL, related_name="+")  # none: bare
     line_next = models.BooleanField(default=False)  # the person asked for a line before their next message
     active_at = models.DateTimeField(default=timezone.now)  # of the last message
@@ -36,6 +48,7 @@ class Conversation(Owned):
 
     class Meta:
         ordering = ["-active_at"]
+        indexes = [models.Index(fields=["share", "visitor"], name="talks_of_a_visitor")]
 
     def __str__(self) -> str:
         return f"{self.persona} {self.created_at:%F %T}"
@@ -60,6 +73,7 @@ class Message(Owned):
     RUNNING = [State.PENDING, State.STREAMING]
     place: Any = None  # among what was said at the same point: a chat.branches.Place where that was looked up
 
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
     number = models.PositiveIntegerField()  # in the order of their making, over all branches
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")  # said before it
@@ -168,6 +182,7 @@ class BlindPair(Owned):
         return f"{self.old_id} {self.new_id}: {self.question[:40]}"
 
 
+from chat.sharing.tables import PersonaShare, ShareGuest  # noqa: E402
 from chat.telegram.tables import (  # noqa: E402  (they name the models above)
     TelegramAccount,
     TelegramBot,
@@ -183,6 +198,8 @@ __all__ = [
     "Conversation",
     "Correction",
     "Message",
+    "PersonaShare",
+    "ShareGuest",
     "TelegramAccount",
     "TelegramBot",
     "TelegramCode",

@@ -24,7 +24,7 @@ State = Message.State
 
 def conversation_find(*, persona: Persona, conversation_id: UUID | None = None) -> Conversation | None:
     """The persona's conversation of that id; without an id the one that was active last, no temporary one."""
-    rows = Conversation.objects.filter(persona=persona, owner=persona.owner_id, deleted_at=None)
+    rows = Conversation.objects.filter(persona=persona, owner=persona.owner_id, share=None, deleted_at=None)
     return (rows.filter(pk=conversation_id) if conversation_id else rows.filter(is_temporary=False)).first()
 
 
