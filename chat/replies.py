@@ -90,6 +90,11 @@ def _task_of(work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
     return task
 
 
+async def reply_begin(*, reply: Message) -> None:
+    """Sets the writing going and returns: for programs that ask again later. Nothing if it is under way."""
+    await asyncio.shield(_task_of(_claim(reply, translation.get_language())))
+
+
 async def reply_write(*, reply: Message) -> None:
     """Answers and returns when the reply is whole: for pages without JavaScript. Nothing if somebody else does."""
     if await sync_to_async(lifecycle.reply_claim)(reply=reply):
