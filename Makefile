@@ -27,7 +27,7 @@ lint: .venv/.installed-dev
 	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy . && .venv/bin/lint-imports
 
 bench: .venv/.installed-bench
-	@for benchmark in train serve retrieval save streams export; do echo "== $$benchmark"; $(PY) -m benchmarks.$$benchmark || exit 1; done
+	@for benchmark in train serve retrieval save streams export pages; do echo "== $$benchmark"; $(PY) -m benchmarks.$$benchmark || exit 1; done
 
 .venv/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python 3.11 or newer, or name it: make run PYTHON=/path/to/python3.11"; exit 1; }
