@@ -1,5 +1,6 @@
 """Who may come in and what they did."""
 
 from accounts.audit import AuditEvent
+from accounts.quota_tables import Quota, Usage
 
-__all__ = ["AuditEvent"]
+__all__ = ["AuditEvent", "Quota", "Usage"]

@@ -50,6 +50,17 @@ class Environment(BaseSettings):
     TELEGRAM_API_URL: str = Field("https://api.telegram.org", description="Address of Telegram's Bot API")
     PUBLIC_URL: str = Field("", description="Address of the site on the internet; empty: it has none")
     SILENCE_MINUTES: int = Field(10, ge=1, description="Minutes of silence after which a dialogue starts afresh")
+    QUOTA_TRAININGS: int | None = Field(None, ge=0, description="Trainings of a person a day")
+    QUOTA_TRAINING_MINUTES: int | None = Field(None, ge=0, description="Minutes of training here of a person a day")
+    QUOTA_CHAT_TOKENS: int | None = Field(None, ge=0, description="Tokens of replies to a person a day")
+    QUOTA_MONEY_A_DAY: float | None = Field(None, ge=0, description="US dollars of a person at providers a day")
+    QUOTA_MONEY_A_MONTH: float | None = Field(None, ge=0, description="US dollars of a person at providers a month")
+    QUOTA_PERSONAS: int | None = Field(None, ge=0, description="Personas of a person")
+    QUOTA_STORAGE_MB: int | None = Field(None, ge=0, description="Megabytes of a person's trainings and versions")
+    QUOTA_REQUESTS: int | None = Field(None, ge=0, description="Requests of a person's programs a minute")
+    EXPENSIVE_POSTS: int | None = Field(None, ge=0, description="Messages, trainings, imports of a person a minute")
+    METRICS_TOKEN: str = Field("", repr=False, description="Bearer token of /metrics; empty: this computer alone")
+    LOG_FORMAT: Literal["plain", "json"] = Field("plain", description="Lines of the log: for people or for programs")
 
     @field_validator("TELEGRAM_API_URL", "PUBLIC_URL")
     @classmethod
@@ -67,6 +78,11 @@ class Environment(BaseSettings):
     def training_memory_gb(self) -> float:
         """The limit; the other half is for the pages, the model server and whatever else the person does."""
         return self.TRAINING_MEMORY_GB or round(psutil.virtual_memory().total / 2e9, 1)
+
+    @property
+    def quotas(self) -> dict[str, float | None]:
+        """QUOTA_... by accounts.quota_tables.Kind; None where nobody chose."""
+        return {name[6:].lower(): value for name, value in self.model_dump().items() if name.startswith("QUOTA_")}
 
     @property
     def engine_url(self) -> str:

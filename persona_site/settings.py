@@ -20,6 +20,8 @@ VALKEY_SOCKET: Path = ENV.valkey_socket
 TRAINING_THREADS, TRAINING_MEMORY_GB = ENV.TRAINING_THREADS, ENV.training_memory_gb
 SILENCE_SECONDS = ENV.SILENCE_MINUTES * 60
 TELEGRAM_TOKEN, TELEGRAM_API_URL, PUBLIC_URL = ENV.TELEGRAM_TOKEN.strip(), ENV.TELEGRAM_API_URL, ENV.PUBLIC_URL
+QUOTAS, EXPENSIVE_POSTS = ENV.quotas, ENV.EXPENSIVE_POSTS  # read by accounts.quotas and accounts.rates
+METRICS_TOKEN = ENV.METRICS_TOKEN.strip()
 
 MODELS_DIR = DATA_DIR / "models"  # one folder a published version
 RUNS_DIR = DATA_DIR / "runs"  # one job folder a training run
