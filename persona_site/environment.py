@@ -46,6 +46,8 @@ class Environment(BaseSettings):
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged")
     TRAINING_THREADS: int = Field(0, ge=0, description="Threads of a training; 0: as many as there are cores")
     TRAINING_MEMORY_GB: float = Field(0.0, ge=0, description="Memory limit of a training, in GB; 0: half of all memory")
+    BACKUP_DIR: str = Field("", description="Folder for a backup a day, on another disk; empty: none")
+    BACKUP_KEEP: int = Field(14, ge=1, description="Daily backups that are kept")
     TELEGRAM_TOKEN: str = Field("", repr=False, description="Token of the Telegram bot; empty: no bot")
     TELEGRAM_API_URL: str = Field("https://api.telegram.org", description="Address of Telegram's Bot API")
     PUBLIC_URL: str = Field("", description="Address of the site on the internet; empty: it has none")
