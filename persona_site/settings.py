@@ -26,6 +26,7 @@ METRICS_TOKEN = ENV.METRICS_TOKEN.strip()
 
 MODELS_DIR = DATA_DIR / "models"  # one folder a published version
 RUNS_DIR = DATA_DIR / "runs"  # one job folder a training run
+UPLOADS_DIR = DATA_DIR / "uploads"  # training files that programs brought, each under its id
 BASE_DIR_CACHE = DATA_DIR / "base"  # base models, made ready once
 
 SECRET_KEY = secret(DATA_DIR / "secrets", "django")
