@@ -15,6 +15,7 @@ class Persona(Owned):
     name = models.CharField(max_length=80)
     language = models.CharField(max_length=8, default="en")
     is_demo = models.BooleanField(default=False)  # fictional and read-only
+    made_from = models.CharField(max_length=10, blank=True, default="")  # "file": of a program's file, without answers
     questionnaire = models.ForeignKey(
         "Questionnaire", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )  # none: know-me-200

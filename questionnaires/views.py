@@ -42,7 +42,7 @@ def question_or_404(persona: Persona, slug: str) -> Question:
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     """To the person's own book, or to the shelf where there is none yet."""
-    persona = Persona.objects.for_owner(request.user).filter(is_demo=False).first()
+    persona = Persona.objects.for_owner(request.user).filter(is_demo=False, made_from="").first()
     return redirect("write", persona.pk) if persona else redirect("personas")
 
 

@@ -115,7 +115,7 @@ def run_prepare(*, claim: Claim) -> None:
         freeze(run)
     except (Refused, ValueError) as error:
         raise InvalidJob(str(error)) from error
-    claim.write(items=run.items, spoken_name=run.spoken_name, data_hash=run.data_hash)
+    claim.write(items=run.items, spoken_name=run.spoken_name, overrides=run.overrides, data_hash=run.data_hash)
 
 
 def _wish(claim: Claim, should_pause: Callable[[], bool]) -> Wish:

@@ -9,10 +9,12 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from questionnaires.services import Refused, dataset_build
+from training.file_source import file_rows, overrides_of
 from training.models import TrainingRun
-from training.row_files import TRAIN, VALIDATION, row_files, sha256_of
+from training.row_files import TRAIN, VALIDATION, RowFiles, row_files, sha256_of
 
 JOB = "job.json"
+UNSEEN = {"check_replies": 0}  # what a program wants learned may look like anything: its replies are not judged here
 
 
 def is_frozen(run: TrainingRun) -> bool:
@@ -21,13 +23,12 @@ def is_frozen(run: TrainingRun) -> bool:
 
 
 def freeze(run: TrainingRun) -> None:
-    """Writes the job folder anew from the answers of now; sets `items`, `spoken_name`, `data_hash` without saving.
+    """Writes the job folder anew from the answers of now, or from the run's file; sets `items`, `spoken_name`,
+    `overrides` and `data_hash` without saving.
 
     Refused if the rows are others than those that the person looked at and consented to.
     """
-    items = dataset_build(persona=run.persona)
-    run.items, run.spoken_name = len(items), run.persona.name
-    files = row_files(items, name=run.spoken_name, format=run.format, recipe=run.recipe, seed=run.seed)
+    files = _rows_of_file(run) if run.source else _rows_of_answers(run)
     if run.consent and run.consent.get("sha256") != files.sha256:
         sentence = _("Your answers changed after you looked at what leaves this computer. Look again, then start.")
         raise Refused(sentence)
@@ -40,12 +41,24 @@ def freeze(run: TrainingRun) -> None:
         "cache_dir": str(settings.BASE_DIR_CACHE),
         "recipe": run.recipe,
         "seed": run.seed,
-        "overrides": run.overrides,
+        "overrides": run.overrides | (UNSEEN if run.source else {}),
         "samples": files.samples,
         "memory_limit_bytes": int(settings.TRAINING_MEMORY_GB * 1e9),
     }
     _write(run.folder / JOB, json.dumps(job).encode())  # last: its presence says that the rows are whole
     run.data_hash = files.sha256
+
+
+def _rows_of_answers(run: TrainingRun) -> RowFiles:
+    items = dataset_build(persona=run.persona)
+    run.items, run.spoken_name = len(items), run.persona.name
+    return row_files(items, name=run.spoken_name, format=run.format, recipe=run.recipe, seed=run.seed)
+
+
+def _rows_of_file(run: TrainingRun) -> RowFiles:
+    files, run.items = file_rows(run)
+    run.overrides = overrides_of(run, run.items)
+    return files
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -39,6 +39,28 @@ class Connection(Owned):
         return self.name
 
 
+class UploadedFile(Owned):
+    """Rows that a program brought, or the figures of a training that it started. The bytes lie in a file of its id."""
+
+    filename = models.CharField(max_length=255)
+    purpose = models.CharField(max_length=20)  # as OpenAI has it: fine-tune, fine-tune-results
+    size = models.PositiveBigIntegerField()  # bytes
+    sha256 = models.CharField(max_length=64)
+    rows = models.PositiveIntegerField(default=0)
+    format = models.CharField(max_length=8, blank=True)  # of the rows: marker, chat
+    fault = models.TextField(blank=True)  # why it cannot be trained on, as a sentence
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return self.filename
+
+    @property
+    def path(self) -> Path:
+        return Path(settings.UPLOADS_DIR) / str(self.pk)
+
+
 LOCAL = "local"  # the provider that is this computer
 
 
@@ -77,6 +99,9 @@ class TrainingRun(Owned):
     provider = models.CharField(max_length=20, default=LOCAL)  # a key of training.providers.PROVIDERS
     connection = models.ForeignKey(Connection, null=True, on_delete=models.SET_NULL, related_name="runs")  # none: local
     overrides = models.JSONField(default=dict)  # hyperparameters that the person set, by engine.recipes' names
+    # Where the rows are a program's file and not the persona's answers: training.file_runs says which keys.
+    source = models.JSONField(default=dict)
+    client_key = models.CharField(max_length=200, blank=True)  # a program's own name for its order, so that it is one
     estimate = models.JSONField(default=dict)  # what was foretold and agreed to: {"tokens", "money": [low, high], ...}
     consent = models.JSONField(default=dict)  # {"to": host, "at": ISO 8601, "sha256": of the bytes that were shown}
     spoken_name = models.CharField(max_length=80, blank=True)  # the persona's name, frozen with the data set
@@ -119,7 +144,10 @@ class TrainingRun(Owned):
                     ]
                 ),
                 name="one_active_run_a_persona",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["owner", "client_key"], condition=~models.Q(client_key=""), name="an_order_once"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -231,3 +259,9 @@ def not_while_a_provider_has_it(instance: TrainingRun, **_: Any) -> None:
 def folder_delete(instance: TrainingRun | PersonaModel, **_: Any) -> None:
     """A deleted row, also by cascade, takes its files along: they hold the person's words."""
     transaction.on_commit(partial(shutil.rmtree, instance.folder, ignore_errors=True))
+
+
+@receiver(post_delete, sender=UploadedFile)
+def upload_delete(instance: UploadedFile, **_: Any) -> None:
+    """Its bytes go with the row, also by cascade."""
+    transaction.on_commit(partial(instance.path.unlink, missing_ok=True))

@@ -41,10 +41,13 @@ def run_create(
     overrides: dict[str, Any] | None = None,
     estimate: dict[str, Any] | None = None,
     consent: dict[str, Any] | None = None,
+    source: dict[str, Any] | None = None,
+    client_key: str = "",
 ) -> tuple[TrainingRun, bool]:
     """A queued run, or the one that is active already; whether it was made now. Refused with a sentence.
 
-    With a connection the rows leave this computer, which needs a `consent` that names its host.
+    With a connection the rows leave this computer, which needs a `consent` that names its host. With a `source` the
+    rows are a program's file (training.file_runs), and the persona's answers are not looked at.
     """
     if recipe not in RECIPES:
         raise Refused(_("There is no recipe “%(name)s”. Choose quick or thorough.") % {"name": recipe[:20]})
@@ -52,8 +55,8 @@ def run_create(
         raise Refused(_("There is no format “%(name)s”. Choose marker or chat.") % {"name": format[:20]})
     if active := run_active(persona=persona):
         return active, False
-    items = dataset_build(persona=persona)
-    if sentences := obstacles(items):
+    items = [] if source else dataset_build(persona=persona)
+    if sentences := [] if source else obstacles(items):
         raise Refused(" ".join(sentences[:SENTENCES_SHOWN]))
     run = TrainingRun(
         owner_id=persona.owner_id,
@@ -66,6 +69,8 @@ def run_create(
         overrides=overrides or {},
         estimate=estimate or {},
         consent=consent or {},
+        source=source or {},
+        client_key=client_key,
         spoken_name=persona.name,
         seed=seed,
     )
@@ -221,6 +226,7 @@ def _again(run: TrainingRun, overrides: dict[str, Any] | None) -> TrainingRun:
         overrides=run.overrides if overrides is None else overrides,
         estimate=run.estimate,
         consent=run.consent,
+        source=run.source,
     )[0]
 
 
