@@ -186,6 +186,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "io"
+CELERY_IMPORTS = ["operations.backup_tasks"]
 CELERY_TASK_ROUTES = {"training.tasks.run_train": {"queue": "train"}}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -205,6 +206,7 @@ CELERY_BEAT_SCHEDULE = {
     "thin": {"task": "questionnaires.tasks.thin_histories", "schedule": 6 * 3600.0, "options": {"expires": 3600}},
     "likeness": {"task": "fidelity.tasks.sweep", "schedule": 15.0, "options": {"expires": 14}},
     "purge": {"task": "chat.tasks.purge", "schedule": 60.0, "options": {"expires": 59}},
+    "backup": {"task": "operations.backup_tasks.daily_backup", "schedule": 3600.0, "options": {"expires": 3000}},
 }
 
 LOGGING = {
