@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,28 +13,19 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from fidelity.models import Report, ReportItem
+from questionnaires.leases import FencedClaim, LeaseLost
+
+__all__ = ["Claim", "LeaseLost", "report_claim", "workable"]
 
 LEASE = timedelta(seconds=90)  # longer than one item takes on a busy computer; renewed with each
 
 
-class LeaseLost(Exception):
-    """Somebody else has the report by now, or it is gone: whatever was going to be written is void."""
-
-
-@dataclass
-class Claim:
+class Claim(FencedClaim[Report]):
     """The right to write to `report` as long as its fence is this one."""
 
-    report: Report
-    fence: int
-
-    def write(self, **fields: Any) -> None:
-        """Updates the report, here and in the database, if the claim still holds. LeaseLost otherwise."""
-        rows = Report.objects.filter(pk=self.report.pk, fence=self.fence, state__in=Report.ACTIVE)
-        if not rows.update(**fields):
-            raise LeaseLost(str(self.report.pk))
-        for name, value in fields.items():
-            setattr(self.report, name, value)
+    @property
+    def report(self) -> Report:
+        return self.row
 
     def record(self, rows: Sequence[ReportItem], fields: Sequence[str], progress: dict[str, Any]) -> None:
         """Answered items, with how far the report is, in one fenced transaction that also renews the lease."""

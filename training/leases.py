@@ -1,8 +1,6 @@
 """Who works on a run. A claim has a lease, which is renewed, and a fence, which every later write carries."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -10,30 +8,21 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
+from questionnaires.leases import FencedClaim, LeaseLost
 from training.models import TrainingRun
+
+__all__ = ["Claim", "LeaseLost", "run_claim", "workable"]
 
 LEASE = timedelta(seconds=20)  # a lost worker is noticed after this; renewed each HEARTBEAT
 HEARTBEAT = timedelta(seconds=5)
 
 
-class LeaseLost(Exception):
-    """Somebody else has the run by now, or it is gone: whatever was going to be written is void."""
-
-
-@dataclass
-class Claim:
+class Claim(FencedClaim[TrainingRun]):
     """The right to write to `run` as long as its fence is this one."""
 
-    run: TrainingRun
-    fence: int
-
-    def write(self, **fields: Any) -> None:
-        """Updates the run, here and in the database, if the claim still holds. LeaseLost otherwise."""
-        rows = TrainingRun.objects.filter(pk=self.run.pk, fence=self.fence, state__in=TrainingRun.ACTIVE)
-        if not rows.update(**fields):
-            raise LeaseLost(str(self.run.pk))
-        for name, value in fields.items():
-            setattr(self.run, name, value)
+    @property
+    def run(self) -> TrainingRun:
+        return self.row
 
     def renew(self) -> None:
         """A heartbeat, if one is due."""
