@@ -5,17 +5,19 @@ docs/settings.md lists the same names; a test keeps the two together.
 
 import hashlib
 import os
+import socket
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import psutil
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SOCKET_PATH_LIMIT = 103  # bytes: sun_path holds 108 with its NUL on Linux, 104 on macOS
 
 
@@ -28,14 +30,36 @@ def broker_socket(data_dir: Path) -> Path:
     return runtime / f"persona-{os.getuid()}-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]}" / "valkey.sock"
 
 
+def addresses(text: str) -> list[str]:
+    """Addresses with commas between them, without a slash at the end."""
+    return [each.strip().rstrip("/") for each in text.split(",") if each.strip()]
+
+
 class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_file=ROOT / ".env", extra="ignore")
 
     DATA_DIR: Path = Field(ROOT / "var", description="Folder with all state: database, broker, weights, personas, logs")
-    HOST: Literal["127.0.0.1", "localhost"] = Field("127.0.0.1", description="Address the web server listens on")
+    HOST: str = Field("127.0.0.1", description="Address the web server listens on; others than loopback: see OPEN_HOST")
+    OPEN_HOST: bool = Field(False, description="HOST may be other than loopback though SIGN_UP is off")
+    HOST_NAME: str = Field("", description="What this machine is called among several; empty: its host name")
     PORT: int = Field(8765, ge=1, le=65535, description="Port of the web server")
     ENGINE_PORT: int = Field(8766, ge=1, le=65535, description="Port of the local model server")
     ENGINE_URL: str = Field("", description="Address of a model server elsewhere; empty: the local one")
+    ENGINE_URLS: str = Field("", description="Addresses of several model servers, with commas, instead of ENGINE_URL")
+    ENGINE_HOST: str = Field(
+        "127.0.0.1", description="Address of the model server; others than loopback need ENGINE_TOKEN"
+    )
+    ENGINE_TOKEN: str = Field("", repr=False, description="Secret that model servers want to hear; empty: none")
+    VLLM_URLS: str = Field("", description="vLLM servers that write the replies, with commas; ENGINE_URL still ranks")
+    VLLM_MODELS_DIR: str = Field("", description="Folder with versions, as the vLLM servers see it")
+    STORAGE_URL: str = Field("", description="Store that all machines reach: s3://bucket/prefix or file:///folder")
+    STORAGE_CACHE_GB: float = Field(10.0, gt=0, description="Versions kept on this machine beside the store, in GB")
+    AWS_ENDPOINT_URL: str = Field("", description="Address of an S3-compatible store; empty: Amazon's")
+    AWS_ACCESS_KEY_ID: str = Field("", description="Name of the store's key; empty: the machine's own role")
+    AWS_SECRET_ACCESS_KEY: str = Field("", repr=False, description="The store's key")
+    AWS_REGION: str = Field("", description="Region of the store, such as eu-central-1")
+    DJANGO_SECRET_KEY: str = Field("", repr=False, description="Secret of sessions; empty: a file in DATA_DIR/secrets")
+    SEALING_KEY: str = Field("", repr=False, description="Secret that seals providers' keys; empty: a file there, too")
     BASE_MODEL: str = Field("smollm2-135m-instruct", description="Base model: the bundled one, a folder or a hub name")
     REDIS_URL: str = Field("", description="Broker; empty: the embedded Valkey over a Unix socket")
     DATABASE_URL: str = Field("", description="postgresql://user:password@host:port/name; empty: SQLite in DATA_DIR")
@@ -51,6 +75,16 @@ class Environment(BaseSettings):
     TELEGRAM_TOKEN: str = Field("", repr=False, description="Token of the Telegram bot; empty: no bot")
     TELEGRAM_API_URL: str = Field("https://api.telegram.org", description="Address of Telegram's Bot API")
     PUBLIC_URL: str = Field("", description="Address of the site on the internet; empty: it has none")
+    SIGN_UP: Literal["off", "invitation", "open"] = Field(
+        "off", description="Who may make an account: nobody but the owner, who is invited, or everybody"
+    )
+    VERIFY_EMAIL: bool = Field(False, description="Addresses are verified by a letter; needs EMAIL_URL")
+    EMAIL_URL: str = Field(
+        "",
+        repr=False,
+        description="Mail server: smtp://user:password@host:587 or smtps://; empty: none",
+    )
+    EMAIL_FROM: str = Field("", description="Sender of letters; empty: persona@ and the host of PUBLIC_URL")
     SILENCE_MINUTES: int = Field(10, ge=1, description="Minutes of silence after which a dialogue starts afresh")
     QUOTA_TRAININGS: int | None = Field(None, ge=0, description="Trainings of a person a day")
     QUOTA_TRAINING_MINUTES: int | None = Field(None, ge=0, description="Minutes of training here of a person a day")
@@ -71,6 +105,29 @@ class Environment(BaseSettings):
             raise ValueError("an address begins with https://")
         return value.rstrip("/")
 
+    @model_validator(mode="after")
+    def letters_can_be_sent(self) -> Self:
+        if self.VERIFY_EMAIL and not self.EMAIL_URL:
+            raise ValueError("VERIFY_EMAIL sends letters, which need EMAIL_URL")
+        return self
+
+    @field_validator("STORAGE_URL")
+    @classmethod
+    def known_store(cls, value: str) -> str:
+        if value and not value.startswith(("s3://", "file:///")):
+            raise ValueError("a store is s3://bucket/prefix or file:///folder")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def not_open_by_mistake(self) -> Self:
+        if self.HOST not in LOOPBACK and self.SIGN_UP == "off" and not self.OPEN_HOST:
+            raise ValueError(
+                "HOST is not loopback and there are no accounts: set SIGN_UP, or OPEN_HOST=1 behind a guard"
+            )
+        if self.ENGINE_HOST not in LOOPBACK and not self.ENGINE_TOKEN:
+            raise ValueError("ENGINE_HOST is not loopback: set ENGINE_TOKEN, so that no stranger talks to the models")
+        return self
+
     @field_validator("DATA_DIR")
     @classmethod
     def absolute(cls, value: Path) -> Path:
@@ -88,8 +145,17 @@ class Environment(BaseSettings):
 
     @property
     def engine_url(self) -> str:
-        """Base address of the model server, without a slash at the end."""
-        return (self.ENGINE_URL or f"http://127.0.0.1:{self.ENGINE_PORT}").rstrip("/")
+        """Base address of the model server, or of the first one, without a slash at the end."""
+        return self.engine_urls[0]
+
+    @property
+    def engine_urls(self) -> list[str]:
+        """Base addresses of all model servers; at least one."""
+        return addresses(self.ENGINE_URLS or self.ENGINE_URL) or [f"http://127.0.0.1:{self.ENGINE_PORT}"]
+
+    @property
+    def host_name(self) -> str:
+        return self.HOST_NAME or socket.gethostname()
 
     @property
     def valkey_socket(self) -> Path:
