@@ -6,14 +6,20 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 
-from persona_site.environment import ROOT, read_environment
+from persona_site.environment import ROOT, addresses, read_environment
 from persona_site.secrets import secret
 
 ENV = read_environment()
 
 BASE_DIR = ROOT
 DATA_DIR: Path = ENV.DATA_DIR
-HOST, PORT, ENGINE_PORT, ENGINE_URL = ENV.HOST, ENV.PORT, ENV.ENGINE_PORT, ENV.engine_url
+HOST, PORT, ENGINE_PORT, HOST_NAME = ENV.HOST, ENV.PORT, ENV.ENGINE_PORT, ENV.host_name
+ENGINE_URL, ENGINE_URLS = ENV.engine_url, ENV.engine_urls
+ENGINE_HOST, ENGINE_TOKEN = ENV.ENGINE_HOST, ENV.ENGINE_TOKEN.strip()
+VLLM_URLS, VLLM_MODELS_DIR = addresses(ENV.VLLM_URLS), ENV.VLLM_MODELS_DIR
+STORAGE_URL, STORAGE_CACHE_GB = ENV.STORAGE_URL, ENV.STORAGE_CACHE_GB
+AWS_ENDPOINT_URL, AWS_REGION = ENV.AWS_ENDPOINT_URL, ENV.AWS_REGION
+AWS_KEY = (ENV.AWS_ACCESS_KEY_ID, ENV.AWS_SECRET_ACCESS_KEY)
 BASE_MODEL = ENV.BASE_MODEL
 REDIS_URL = ENV.REDIS_URL
 VALKEY_SOCKET: Path = ENV.valkey_socket
@@ -29,8 +35,8 @@ RUNS_DIR = DATA_DIR / "runs"  # one job folder a training run
 UPLOADS_DIR = DATA_DIR / "uploads"  # training files that programs brought, each under its id
 BASE_DIR_CACHE = DATA_DIR / "base"  # base models, made ready once
 
-SECRET_KEY = secret(DATA_DIR / "secrets", "django")
-SEALING_KEY = secret(DATA_DIR / "secrets", "keys")  # for the keys of other services; a backup needs it
+SECRET_KEY = ENV.DJANGO_SECRET_KEY or secret(DATA_DIR / "secrets", "django")
+SEALING_KEY = ENV.SEALING_KEY or secret(DATA_DIR / "secrets", "keys")  # for the keys of other services; a backup needs it
 DEBUG = ENV.DEBUG
 ALLOWED_HOSTS = [host.strip() for host in ENV.ALLOWED_HOSTS.split(",") if host.strip()]
 
