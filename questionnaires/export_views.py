@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 
 from questionnaires.dataset.exports import FORMATS
 from questionnaires.exporting import PARTS, Part, export_context, export_file_name, export_items, export_view_get
+from questionnaires.models import Persona
 from questionnaires.views import persona_or_404
 
 PIECE_BYTES = 65_536
@@ -83,6 +84,11 @@ def export(request: HttpRequest, persona_id: uuid.UUID, file_format: str) -> Str
     part = _part(request)
     if file_format not in FORMATS:
         raise Http404
+    return export_response(request, persona, file_format, part)
+
+
+def export_response(request: HttpRequest, persona: Persona, file_format: str, part: Part) -> StreamingHttpResponse:
+    """The file of that part, streamed; `file_format` is one of FORMATS."""
     chosen = FORMATS[file_format]
     items = export_items(persona=persona, part=part)
     pieces = _gathered(chosen.write(items, export_context(persona=persona)))

@@ -1,73 +1,16 @@
-"""What holds for the whole site: strangers, anonymous visitors, imports, settings, types and style."""
+"""What holds for the whole site: pages, imports, settings, types and style. Who may see what: tests/security."""
 
 import re
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 
 import pytest
-from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls import reverse
 
 from persona_site.environment import Environment
 
 ROOT = Path(__file__).parent.parent
-# A webhook wants a signature or a secret, and friends the token of an open link.
-OPEN_TO_ALL = {
-    "open",
-    "locked",
-    "health",
-    "set_language",
-    "webhook",
-    "friend",
-    "friend_begin",
-    "friend_guess",
-    "telegram_webhook",
-}
-
-
-def named_patterns(resolver=None, prefix=()):
-    for entry in (resolver or get_resolver()).url_patterns:
-        if isinstance(entry, URLResolver):
-            yield from named_patterns(entry)
-        elif isinstance(entry, URLPattern) and entry.name:
-            yield entry
-
-
-PATTERNS = {pattern.name: pattern for pattern in named_patterns()}
-OF_A_PERSONA = sorted(name for name, p in PATTERNS.items() if "persona_id" in p.pattern.converters)
-
-
-def address_of(name, persona) -> str:
-    samples = {"uuid": uuid.uuid4(), "int": 1, "string": "marker", "slug": "any"}
-    converters = PATTERNS[name].pattern.converters
-    kinds = {key: type(converter).__name__.removesuffix("Converter").lower() for key, converter in converters.items()}
-    return reverse(name, kwargs={key: samples[kind] for key, kind in kinds.items()} | persona_id(converters, persona))
-
-
-def persona_id(converters, persona) -> dict:
-    return {"persona_id": persona.pk} if "persona_id" in converters else {}
-
-
-@pytest.mark.parametrize("name", OF_A_PERSONA)
-@pytest.mark.parametrize("method", ["get", "post", "put", "delete"])
-def test_a_stranger_finds_nothing(name, method, persona, stranger, client_of):
-    response = getattr(client_of(stranger), method)(address_of(name, persona))
-    assert response.status_code in {404, 405}, f"{method} {name} answered {response.status_code}"
-
-
-@pytest.mark.parametrize("name", OF_A_PERSONA)
-def test_a_stranger_finds_nothing_by_any_allowed_method(name, persona, stranger, client_of):
-    address = address_of(name, persona)
-    codes = {getattr(client_of(stranger), method)(address).status_code for method in ("get", "post", "put")}
-    assert 404 in codes
-
-
-@pytest.mark.parametrize("name", sorted(set(PATTERNS) - OPEN_TO_ALL))
-def test_who_is_not_logged_in_sees_the_locked_page(name, persona, client):
-    response = client.get(address_of(name, persona))
-    assert response.status_code == 302
-    assert response.url.startswith(reverse("locked"))
 
 
 def test_pages_carry_a_strict_content_security_policy(visitor):

@@ -1,0 +1,66 @@
+"""Every address of the site, found through Django's resolver, and which of them are open to all, with the reason."""
+
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import RoutePattern
+
+PUBLIC = {
+    "open": "the one-time link itself is the way in",
+    "locked": "the page that says how to come in",
+    "health": "says that the process answers, and nothing else",
+    "set_language": "a cookie for the pages' language",
+    "webhook": "a provider signs with the connection's secret",
+    "telegram_webhook": "Telegram sends the secret that it was given",
+    "friend": "friends of a person have no account; the open link's token is the key",
+    "friend_begin": "as friend",
+    "friend_guess": "as friend",
+    "rest:openapi-json": "describes the program, holds no row",
+    "rest:nowhere": "says that there is nothing at a wrong address of the API",
+}
+SAMPLES = {"UUIDConverter": str(uuid.uuid4()), "IntConverter": "1", "StringConverter": "any", "SlugConverter": "any"}
+REGEX_SAMPLES = {"uidb36": "1", "key": "any-key", "path": "x"}
+
+
+@dataclass(frozen=True)
+class Route:
+    name: str  # with its namespaces; the pattern itself where it has none
+    pieces: tuple[Any, ...]  # the patterns from the root on
+    view: Any
+
+    @property
+    def arguments(self) -> set[str]:
+        """Names of what stands in the address."""
+        return {name for piece in self.pieces for name in piece.converters} | {
+            name for piece in self.pieces for name in piece.regex.groupindex
+        }
+
+    def address(self, values: dict[str, Any]) -> str:
+        """With `values` by name; what they lack is made up."""
+        return "/" + "".join(_filled(piece, values) for piece in self.pieces)
+
+
+def _filled(piece: Any, values: dict[str, Any]) -> str:
+    if isinstance(piece, RoutePattern):
+        kinds = {name: SAMPLES.get(type(each).__name__, "any") for name, each in piece.converters.items()}
+        return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: str(values.get(match[1], kinds[match[1]])), str(piece))
+    text = re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda match: str(values.get(match[1], REGEX_SAMPLES.get(match[1], "any"))),
+                  str(piece))  # fmt: skip
+    return text.replace("^", "").replace("$", "").replace("\\", "").replace("?", "")
+
+
+def routes(resolver: Any = None, pieces: tuple[Any, ...] = (), names: tuple[str, ...] = ()) -> list[Route]:
+    found: list[Route] = []
+    for entry in (resolver or get_resolver()).url_patterns:
+        path = (*pieces, entry.pattern)
+        if isinstance(entry, URLResolver):
+            found += routes(entry, path, (*names, entry.namespace) if entry.namespace else names)
+        elif isinstance(entry, URLPattern):
+            found.append(Route(":".join((*names, entry.name or str(entry.pattern))), path, entry.callback))
+    return found
+
+
+ROUTES = routes()

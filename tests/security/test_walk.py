@@ -1,0 +1,121 @@
+"""Every address x a stranger x nobody x a wrong method: no data, no defect. New addresses are found by themselves."""
+
+import json
+import uuid
+
+import pytest
+from django.apps import apps
+from django.test import Client
+
+from questionnaires.bank import bank_load
+from tests.security.routes import PUBLIC, ROUTES
+from tests.security.world import SECRET, world_make
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+NOT_HERE = {403, 404, 405}
+# What a valid request of any operation may want; the rest of it is passed over.
+BODY = {
+    **dict.fromkeys(("text", "name", "operation", "model", "input", "prompt", "training_file", "title"), "x"),
+    "slug": "bank-1",
+    "revision": 0,
+    "version": str(uuid.uuid4()),
+    "revision_id": str(uuid.uuid4()),
+    "messages": [{"role": "user", "content": "x"}],
+    "form": "full",
+}
+# Addresses of programs: no log-in page, but 401 and 403.
+OF_PROGRAMS = ("/api/", "/v1/")
+
+
+@pytest.fixture
+def world(owner):
+    bank_load()
+    return world_make(owner)
+
+
+def ask(client, method, address):
+    """The answer and its text. Forms are sent to pages, JSON to programs' addresses."""
+    client.raise_request_exception = False
+    named = {"name": "x", "text": "x"}
+    if address.startswith(OF_PROGRAMS):
+        query = "?name=x" if method == "DELETE" else ""
+        response = client.generic(method, address + query, json.dumps(BODY), content_type="application/json")
+    elif method == "POST":
+        response = client.post(address, named)
+    else:
+        response = client.generic(method, address)
+    return response, "" if response.streaming else response.content.decode(errors="replace")
+
+
+def of_the_owner(route, world) -> bool:
+    """Whether a row of the owner stands in the address."""
+    return bool(route.arguments & {name for name, value in world.values.items() if isinstance(value, uuid.UUID)})
+
+
+def rows() -> dict[str, int]:
+    """How many there are of everything; sessions come and go with the visitors."""
+    tables = [model for model in apps.get_models() if model._meta.app_label not in {"sessions", "contenttypes"}]
+    return {model._meta.label: model._default_manager.count() for model in tables}
+
+
+def walk(client, world, allowed):
+    """Faults as sentences: an answer that `allowed` does not let pass, a word of the owner, a defect."""
+    faults = []
+    for route in ROUTES:
+        address = route.address(world.values)
+        for method in METHODS:
+            response, text = ask(client, method, address)
+            if response.status_code >= 500 or not allowed(route, method, response):
+                faults.append(f"{method} {address} ({route.name}) answered {response.status_code}")
+            if SECRET in text:
+                faults.append(f"{method} {address} ({route.name}) shows a word of the owner")
+    return faults
+
+
+def test_a_stranger_finds_nothing_anywhere(world, stranger, client_of):
+    before = rows()
+
+    def allowed(route, method, response):
+        return route.name in PUBLIC or not of_the_owner(route, world) or response.status_code in NOT_HERE
+
+    assert walk(client_of(stranger), world, allowed) == []
+    owned = {label: count for label, count in rows().items() if count < before[label]}
+    assert owned == {}, "a stranger deleted rows"
+
+
+def test_nobody_comes_in_without_a_log_in(world):
+    before = rows()
+
+    def allowed(route, method, response):
+        if route.name in PUBLIC:
+            return True
+        if response.status_code == 302:
+            return response.url.startswith(("/locked/", "/accounts/login/"))
+        return response.status_code in NOT_HERE | {401}
+
+    assert walk(Client(), world, allowed) == []
+    assert rows() == before
+
+
+def test_a_method_that_nobody_knows_is_refused_everywhere(world, visitor):
+    faults = []
+    for route in ROUTES:
+        if route.name == "set_language":  # Django's: whatever is no POST only goes back
+            continue
+        response, _text = ask(visitor, "BREW", route.address(world.values))
+        if response.status_code not in {404, 405}:
+            faults.append(f"BREW {route.name} answered {response.status_code}")
+    assert faults == []
+
+
+def test_the_owner_finds_what_the_stranger_does_not(world, visitor):
+    """The walk itself walks: with the owner's session the same addresses are there."""
+    answers = {route.name: ask(visitor, "GET", route.address(world.values))[0].status_code for route in ROUTES}
+    there = {name for name, status in answers.items() if status == 200}
+    assert {"question", "run", "version", "connection", "chat_conversation", "likeness_report", "friend_link"} <= there
+    assert {"rest:run_get", "rest:answer_get", "rest:message_get", "rest:report_get", "rest:version_get"} <= there
+    assert {name for name, status in answers.items() if status >= 500} == set()
+
+
+def test_every_public_address_exists():
+    assert set(PUBLIC) <= {route.name for route in ROUTES}
