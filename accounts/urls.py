@@ -1,5 +1,16 @@
-"""Addresses of this room."""
+"""Addresses of this room. What stands below accounts/ is allauth's."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from accounts import people_views, views
+
+urlpatterns = [
+    path("account/", views.account, name="account"),
+    path("account/claim/", views.claim, name="account_claim"),
+    path("people/", people_views.people, name="people"),
+    path("people/<int:pk>/", people_views.person, name="person"),
+    path("people/invitations/", people_views.invite, name="invite"),
+    path("people/invitations/<uuid:invitation_id>/revoke/", people_views.revoke, name="invitation_revoke"),
+    path("invitation/", people_views.invitation, name="invitation"),
+    path("accounts/", include("allauth.urls")),
+]

@@ -1,12 +1,16 @@
-"""The way in: a link with a one-time token becomes a session of the owner, as Jupyter does it."""
+"""The way in: a link with a one-time token becomes a session of the owner, as Jupyter does it; and who is new is shown
+around by the demo persona."""
 
 import hashlib
 import secrets
 from datetime import timedelta
 
+from allauth.account.signals import user_signed_up
 from django.conf import settings
 from django.contrib.auth import get_user_model, login
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -22,11 +26,26 @@ OWNER = "owner"
 
 
 def owner_get() -> User:
-    """The person to whom this installation belongs; made without a password on first use."""
-    owner, made = get_user_model().objects.get_or_create(username=OWNER, defaults={"is_active": True})
+    """The person to whom this installation belongs; made without a password on first use.
+
+    They run it where nobody else does.
+    """
+    owner, made = get_user_model().objects.get_or_create(
+        username=OWNER, defaults={"is_active": True, "is_staff": True, "password": make_password(None)}
+    )
     if made and Question.objects.exists():
         demo_create(owner=owner)
+    if not made and not get_user_model().objects.filter(is_staff=True, is_active=True).exists():
+        owner.is_active = owner.is_staff = True
+        owner.save(update_fields=["is_active", "is_staff"])
     return owner
+
+
+@receiver(user_signed_up)
+def welcome(user: User, **_values: object) -> None:
+    """Somebody new finds the demo persona on the shelf, as the owner did."""
+    if Question.objects.exists():
+        demo_create(owner=user)
 
 
 def _digest(token: str) -> str:
@@ -46,7 +65,11 @@ def entry_link() -> str:
 def open_view(request: HttpRequest) -> HttpResponse:
     """Turns the token into a session. A used token still opens for somebody who is inside already."""
     digest = _digest(request.GET.get("token", ""))
-    token = EntryToken.objects.filter(digest=digest, expires_at__gte=timezone.now()).select_related("owner").first()
+    token = (
+        EntryToken.objects.filter(digest=digest, expires_at__gte=timezone.now(), owner__is_active=True)
+        .select_related("owner")
+        .first()
+    )
     if token and EntryToken.objects.filter(pk=token.pk).delete()[0]:
         login(request, token.owner, backend="django.contrib.auth.backends.ModelBackend")
         return redirect("home")

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 
 from persona_site.environment import ROOT, addresses, read_environment
+from persona_site.mail import mail_server, sender
 from persona_site.secrets import secret
 
 ENV = read_environment()
@@ -48,6 +49,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "template_partials",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "persona_site",
     "accounts",
     "questionnaires",
@@ -68,14 +73,20 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "questionnaires.unsent.LoginRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
+if ENV.SIGN_UP != "off":
+    MIDDLEWARE.append("accounts.seen.last_seen")
+
 ROOT_URLCONF = "persona_site.urls"
 ASGI_APPLICATION = "persona_site.asgi.application"
-LOGIN_URL = "locked"
+SIGN_UP = ENV.SIGN_UP
+LOGIN_URL = "locked" if SIGN_UP == "off" else "account_login"
+LOGIN_REDIRECT_URL = "home"
 APPEND_SLASH = True
 
 TEMPLATES = [
@@ -155,6 +166,42 @@ STORAGES = {
 }
 SERVESTATIC_USE_FINDERS = True  # served from the source folders: no collecting step can be forgotten
 SERVESTATIC_USE_MANIFEST = False
+
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",  # the one-time link; it knows no e-mail addresses
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in {
+        "MinimumLengthValidator": {"min_length": 10},
+        "UserAttributeSimilarityValidator": {"user_attributes": ["email"]},
+        "CommonPasswordValidator": {},
+    }.items()
+]
+ACCOUNT_ADAPTER, MFA_ADAPTER = "accounts.adapter.Adapter", "persona_site.second_factor.SecondFactor"
+ACCOUNT_FORMS, MFA_FORMS = {"signup": "accounts.forms.SignUpForm"}, {"add_webauthn": "accounts.forms.PasskeyForm"}
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if ENV.VERIFY_EMAIL else "none"
+ACCOUNT_CHANGE_EMAIL = True  # one address an account
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_NOTIFICATIONS = bool(ENV.EMAIL_URL)  # a letter when a password or a second factor changes
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
+ACCOUNT_USER_DISPLAY = "accounts.people.name_of"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = not ENV.VERIFY_EMAIL
+MFA_TOTP_TOLERANCE = 1  # a code typed in its last second still counts
+HAS_MAIL = bool(ENV.EMAIL_URL)
+MAIL_SERVER = mail_server(ENV.EMAIL_URL)
+EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = MAIL_SERVER.backend, MAIL_SERVER.host, MAIL_SERVER.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL_SERVER.user, MAIL_SERVER.password
+EMAIL_USE_SSL, EMAIL_USE_TLS, EMAIL_TIMEOUT = MAIL_SERVER.use_ssl, MAIL_SERVER.use_tls, 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = sender(ENV.EMAIL_FROM, PUBLIC_URL)
+# What administrators see counted of a person: never a text.
+PEOPLE_COUNTS = {"personas": "questionnaires.Persona", "trainings": "training.TrainingRun"}
 
 SESSION_COOKIE_NAME = f"persona_{ENV.PORT}"  # a cookie knows no port: two installations must not share one
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 60
