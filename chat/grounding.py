@@ -52,6 +52,7 @@ class Told:
     topic: str
     note: Note
     ways_to_ask: tuple[str, ...]
+    chapter: str = "own"  # slug of the topic; "own" for the person's own questions
 
     @property
     def document(self) -> client.Document:
@@ -90,6 +91,7 @@ def told_get(*, persona: Persona) -> list[Told]:
             topic=localised(places[key].topic.title) if places[key].topic else "",
             note=Note(item.question, _shortened(item.answer)),
             ways_to_ask=item.ways_to_ask,
+            chapter=places[key].topic_id or "own",
         )
         for key, item in items.items()
         if key in places

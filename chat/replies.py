@@ -26,8 +26,8 @@ from chat.errors import EngineError, EngineStarting
 from chat.grounding import Kind, Told, answered_slugs, bank_get, offer_find
 from chat.models import Message
 from chat.running import Heard, Progress, progress_of, registered
+from chat.sharing.notes import told_in
 from chat.speakers import Speaker, speaker_get
-from chat.told import told_recent
 from chat.translation.errors import TranslationFailed
 from chat.translation.interpreting import message_hear
 
@@ -171,7 +171,7 @@ def _task(reply_id: UUID) -> Task:
     return Task(
         reply_id=reply_id,
         speaker=speaker_get(persona=persona, version=reply.version),
-        told=told_recent(persona=persona),
+        told=told_in(conversation=reply.conversation),
         asked=Asked(dialogue.text, dialogue.context, dialogue.turns, **how),
     )
 
@@ -224,7 +224,8 @@ async def _offer(task: Task) -> dict[str, str]:
 
 
 def _open_questions(reply_id: UUID) -> tuple[list[Any], set[str]]:
-    persona = Message.objects.select_related("conversation__persona").get(pk=reply_id).conversation.persona
-    if persona.is_demo:
+    conversation = Message.objects.select_related("conversation__persona").get(pk=reply_id).conversation
+    persona = conversation.persona
+    if persona.is_demo or conversation.share_id:
         return [], set()
     return bank_get(language=persona.language), answered_slugs(persona=persona)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from chat.lifecycle import make_way
 from chat.models import Conversation, Message
+from chat.sharing.visits import Visit
 from questionnaires.dataset import normalise
 from questionnaires.models import Persona
 from questionnaires.services import Refused
@@ -71,12 +72,14 @@ def message_post(
     manner: str = "",
     is_temporary: bool = False,
     instead_of: Message | None = None,
+    visit: Visit | None = None,
 ) -> Message:
     """Stores what the person said and a pending reply, and returns the reply; a repeated operation its first one.
 
     The page chooses the conversation's id, and its first message makes the row, which alone can make it temporary.
-    `instead_of` is an earlier message of the person that this one stands beside, on a branch of its own. Refused with
-    a sentence: an empty or long text, a reply still under way (409), a conversation of somebody else (404).
+    `instead_of` is an earlier message of the person that this one stands beside, on a branch of its own. `visit`: not
+    the owner speaks but a visitor of a share, in a conversation of theirs. Refused with a sentence: an empty or long
+    text, a reply still under way (409), a conversation of somebody else (404).
     """
     text = normalise(text)[0].strip()
     if not operation_id or len(operation_id) > 64:
@@ -84,7 +87,7 @@ def message_post(
     if manner and manner not in Conversation.Manner.values:
         raise Refused(_("There is no manner “%(name)s”. Choose strict, natural or free.") % {"name": manner[:20]})
     with transaction.atomic():
-        conversation = _locked(persona, conversation_id, is_temporary)
+        conversation = _locked(persona, conversation_id, is_temporary, visit)
         if seen := conversation.messages.filter(role=Message.Role.PERSON, operation_id=operation_id).first():
             first: Message = seen.children.earliest("number")
             return first
@@ -94,11 +97,13 @@ def message_post(
         return _post(conversation, text, operation_id, version, instead_of)
 
 
-def _locked(persona: Persona, conversation_id: UUID, is_temporary: bool) -> Conversation:
-    fresh = {"owner_id": persona.owner_id, "persona": persona, "is_temporary": is_temporary}
+def _locked(persona: Persona, conversation_id: UUID, is_temporary: bool, visit: Visit | None) -> Conversation:
+    whose = visit.row if visit else {"owner_id": persona.owner_id}
+    fresh = {"persona": persona, "is_temporary": is_temporary, **whose}
     Conversation.objects.get_or_create(pk=conversation_id, defaults=fresh)
     row: Conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
-    if row.persona_id != persona.pk or row.deleted_at:
+    is_mine = (row.share_id, row.visitor) == ((visit.share.pk, visit.visitor) if visit else (None, ""))
+    if row.persona_id != persona.pk or row.deleted_at or not is_mine:
         raise Refused(_("There is no such conversation."), status=404)
     return row
 

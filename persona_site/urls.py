@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("chat.urls")),
     path("", include("chat.translation.urls")),
     path("", include("chat.telegram.urls")),
+    path("", include("chat.sharing.urls")),
     path("", include("fidelity.urls")),
     path("", include("accounts.urls")),
     path("", include("privacy.urls")),

@@ -1,1 +1,1 @@
-"""A persona that somebody else may talk with: by a link, or as a named person of this installation (docs/sharing.md)."""
+"""A persona lent for talking: by a link, or to named people of this installation (docs/sharing.md)."""

@@ -19,7 +19,7 @@ class ChatRoom extends HTMLElement {
     this.toggleAttribute("data-dictates", canDictate);
     this.toggleAttribute("data-speaks", canSpeak);
     addEventListener("pagehide", () => this.leave());
-    if (!this.followRunning()) fetch(this.dataset.warm, { method: "POST", headers: { "X-CSRFToken": csrfToken() } }).catch(() => {}); // the message will tell
+    if (!this.followRunning() && this.dataset.warm) fetch(this.dataset.warm, { method: "POST", headers: { "X-CSRFToken": csrfToken() } }).catch(() => {}); // the message will tell
     if (matchMedia("(min-width: 48rem)").matches) this.field.focus({ preventScroll: true });
     if (this.querySelector(".said") && !location.hash) this.down();
   }
@@ -54,13 +54,14 @@ class ChatRoom extends HTMLElement {
 
   chosen() {
     const { version, manner } = this.form.elements;
-    return { version: version.value, manner: manner.value };
+    return version ? { version: version.value, manner: manner.value } : {}; // a visitor chooses nothing
   }
 
   tool(event) {
     const button = event.target.closest("[data-tool]");
     const said = () => button.closest("article").querySelector('[data-part="said"]').textContent;
-    if (button?.dataset.tool === "copy") navigator.clipboard.writeText(said()).then(() => this.done(button), () => {});
+    const copied = () => [said().trim(), this.dataset.label].filter(Boolean).join("\n\n— "); // a visitor's copy says what it is
+    if (button?.dataset.tool === "copy") navigator.clipboard.writeText(copied()).then(() => this.done(button), () => {});
     if (button?.dataset.tool === "speak") speak(button, said());
     if (button?.dataset.tool === "dictate") dictate(button, this.field, document.documentElement.lang);
   }
