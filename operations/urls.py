@@ -1,5 +1,9 @@
 """Addresses of this room."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from operations import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("readyz", views.ready, name="ready"),
+]

@@ -259,6 +259,7 @@ CELERY_BEAT_SCHEDULE = {
     "thin": {"task": "questionnaires.tasks.thin_histories", "schedule": 6 * 3600.0, "options": {"expires": 3600}},
     "likeness": {"task": "fidelity.tasks.sweep", "schedule": 15.0, "options": {"expires": 14}},
     "purge": {"task": "chat.tasks.purge", "schedule": 60.0, "options": {"expires": 59}},
+    "canary": {"task": "operations.tasks.canary", "schedule": 60.0, "options": {"expires": 59}},
     "backup": {"task": "operations.backup_tasks.daily_backup", "schedule": 3600.0, "options": {"expires": 3000}},
 }
 

@@ -12,6 +12,7 @@ PUBLIC = {
     "open": "the one-time link itself is the way in",
     "locked": "the page that says how to come in",
     "health": "says that the process answers, and nothing else",
+    "ready": "says of each part of the site whether it works, for load balancers; 503 is one of its answers",
     "set_language": "a cookie for the pages' language",
     "webhook": "a provider signs with the connection's secret",
     "telegram_webhook": "Telegram sends the secret that it was given",
