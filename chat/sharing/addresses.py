@@ -1,18 +1,21 @@
-"""By which e-mail addresses a user can be named: those that were confirmed, since anybody can type one in."""
+"""By which e-mail addresses a user can be named: not by one that they only typed in, since anybody can."""
 
-from django.apps import apps
-from django.conf import settings
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+from accounts.invitations import Invitation
+from accounts.quotas import is_shared
 
 
 def can_name_people() -> bool:
     """Whether this installation has accounts besides the one person's own."""
-    return getattr(settings, "SIGN_UP", "off") != "off"
+    return is_shared()
 
 
 def emails_of(user: AbstractBaseUser | AnonymousUser) -> list[str]:
-    """Lower case."""
-    if not user.is_authenticated or not apps.is_installed("allauth.account"):
+    """Lower case: those that were confirmed by a letter, or named in the invitation that made the account."""
+    if not user.is_authenticated:
         return []
-    rows = apps.get_model("account", "EmailAddress").objects.filter(user=user.pk, verified=True)
-    return [email.lower() for email in rows.values_list("email", flat=True)]
+    invited = {email.lower() for email in Invitation.objects.filter(used_by=user.pk).values_list("email", flat=True)}
+    rows = EmailAddress.objects.filter(user=user.pk).values_list("email", "verified")
+    return [email.lower() for email, is_verified in rows if is_verified or email.lower() in invited]

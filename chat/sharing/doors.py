@@ -77,7 +77,7 @@ def key_given(request: HttpRequest, answer: HttpResponseBase, visit: Visit) -> H
             request.COOKIES.get(cookie_name()) or secrets.token_urlsafe(KEY_BYTES),
             max_age=SILENT_FOR,
             path="/with/",
-            secure=request.is_secure(),
+            secure=settings.SESSION_COOKIE_SECURE or request.is_secure(),
             httponly=True,
             samesite="Lax",
         )

@@ -11,6 +11,7 @@ from django.db.models import F, Max, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.quotas import Kind, QuotaExceeded, quota_check
 from chat import running
 from chat.branches import path_get
 from chat.models import Conversation, Message, PersonaShare
@@ -46,6 +47,10 @@ def visit_post(*, visit: Visit, conversation_id: UUID, text: str, operation_id: 
 
 def _count(visit: Visit, *, is_new: bool) -> None:
     """Refused (429) for one too many. Whatever refuses the message later takes the count back with it."""
+    try:
+        quota_check(user=visit.share.owner_id, kind=Kind.CHAT_TOKENS)
+    except QuotaExceeded:  # how much that is, is the owner's affair
+        raise _used_up() from None
     now = timezone.now()
     rows = PersonaShare.objects.filter(pk=visit.share.pk)
     rows.exclude(day_began__gt=now - DAY).update(day_began=now, day_messages=0)
@@ -53,10 +58,14 @@ def _count(visit: Visit, *, is_new: bool) -> None:
     today = rows.filter(day_messages__lt=F("daily_messages"))
     fresh = {name: F(name) + 1 for name in ("messages", "day_messages", "minute_messages")}
     if not today.exists():
-        raise Refused(_("Today's messages are used up here. Come back tomorrow."), 429)
+        raise _used_up()
     free = today.filter(minute_messages__lt=A_MINUTE)
     if _is_hasty(visit) or not free.update(**fresh, talks=F("talks") + int(is_new)):
         raise Refused(_("That was very fast. Wait two seconds, then send it again."), 429)
+
+
+def _used_up() -> Refused:
+    return Refused(_("Today's messages are used up here. Come back tomorrow."), 429)
 
 
 def _is_hasty(visit: Visit) -> bool:

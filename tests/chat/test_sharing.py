@@ -1,19 +1,26 @@
 """Sharing a persona: who comes in, what they see, what the owner sees, and what ends it."""
 
+import io
 import json
+import logging
 import re
 import uuid
 from datetime import timedelta
 
 import pytest
+from allauth.account.models import EmailAddress
 from asgiref.sync import async_to_sync
 from django.test import AsyncClient, Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.invitations import Invitation
+from accounts.quota_tables import Quota
+from accounts.quotas import Kind, usage_add
 from chat import conversations, corrections, replies, services
 from chat.models import Conversation, Message, PersonaShare
 from chat.sharing import shares, speaking
+from chat.sharing.redaction import TokensOut
 from chat.sharing.shares import Terms, share_create, share_revoke, visits_purge
 from chat.sharing.visits import visit_find
 from questionnaires.models import Answer, Persona, Question, Topic
@@ -92,7 +99,7 @@ def test_every_address_of_sharing_is_walked_here():
 
 
 def test_the_token_is_kept_as_a_digest_alone(link, visitor, persona):
-    _share, token = link
+    share, token = link
     assert len(token) >= 43
     row = PersonaShare.objects.filter(pk=share.pk).values().get()
     assert token not in str(row)
@@ -543,3 +550,104 @@ def test_a_visitor_has_several_talks_and_deletes_one(guest, engine, told, versio
     assert "First words" in words(guest.come())  # in the list of earlier ones
     guest.browser.post(guest.at("shared_delete"))
     assert list(Conversation.objects.values_list("pk", flat=True)) == [first]
+
+
+# Named people
+
+
+@pytest.fixture
+def community(settings):
+    settings.SIGN_UP = "invitation"
+    settings.LOGIN_URL = "locked"
+
+
+@pytest.fixture
+def bo(django_user_model):
+    return django_user_model.objects.create_user("bo")
+
+
+def confirm(user, email="bo@example.org", verified=True):
+    EmailAddress.objects.create(user=user, email=email, verified=verified)
+
+
+def test_a_named_person_finds_it_on_their_first_page(community, make, bo, client_of, engine, version, no_hurry, owner):
+    confirm(bo)
+    share, token = make(kind="people", emails=("Bo@Example.org ", "", "bo@example.org"))
+    assert [guest.email for guest in share.guests.all()] == ["bo@example.org"]
+    assert token == str(share.pk)  # no secret: the account opens it
+    shelf = words(client_of(bo).get(reverse("personas")))
+    assert "Shared with you" in shelf
+    assert reverse("shared", args=[share.pk]) in shelf
+    guest = Guest(token, client_of(bo))
+    assert not [name for name in guest.come().cookies if name.startswith("visitor_")]  # no second key is needed
+    assert "I grew up by the sea." in words(guest.say())
+    elsewhere = Guest(token, client_of(bo))  # another browser of the same account
+    elsewhere.talk = guest.talk
+    assert "I grew up by the sea." in words(elsewhere.browser.get(elsewhere.at("shared_talk")))
+    assert "Shared with you" not in words(client_of(owner).get(reverse("personas")))
+
+
+def test_named_people_alone_come_in(community, make, bo, client_of, stranger, owner):
+    share, token = make(kind="people", emails=("bo@example.org",))
+    confirm(bo, verified=False)  # typed in, and nobody knows whether it is theirs
+    confirm(stranger, "stranger@example.org")
+    for browser in (Client(), client_of(bo), client_of(stranger), client_of(owner)):
+        assert Guest(token, browser).come().status_code == 404
+    invitation = {"digest": "0" * 64, "email": "bo@example.org", "expires_at": timezone.now(), "used_by": bo}
+    Invitation.objects.create(**invitation)
+    guest = Guest(token, client_of(bo))
+    assert guest.come().status_code == 200
+    share_revoke(share=share)
+    assert guest.come().status_code == 404
+    assert "Shared with you" not in words(client_of(bo).get(reverse("personas")))
+
+
+def test_what_a_named_person_said_goes_with_their_account(community, make, bo, client_of, engine, version, no_hurry):
+    confirm(bo)
+    guest = Guest(make(kind="people", emails=("bo@example.org",))[1], client_of(bo))
+    guest.say()
+    own_room = reverse("chat_conversation", args=[PersonaShare.objects.get().persona_id, guest.talk])
+    assert guest.browser.get(own_room).status_code == 404  # the owner's pages stay the owner's
+    bo.delete()
+    assert not Conversation.objects.exists()
+    assert PersonaShare.objects.get().is_open
+
+
+@pytest.mark.parametrize("typed", ["", "bo", "\n".join(f"p{n}@example.org" for n in range(51))])
+def test_named_people_have_addresses(community, visitor, persona, told, typed):
+    form = {"kind": "people", "manner": "natural", "which": "all", "days": "7", "daily": "20", "emails": typed}
+    response = visitor.post(reverse("sharing", args=[persona.pk]), form)
+    assert response.status_code == 400
+    assert typed in words(response)
+
+
+# Quotas and the log
+
+
+def test_what_visitors_use_counts_to_the_owner_and_they_are_not_told_how_much_it_is(guest, engine, persona, version):
+    Quota.objects.create(user=persona.owner, chat_tokens=10)
+    usage_add(user=persona.owner, kind=Kind.CHAT_TOKENS, amount=10)
+    page = guest.say()
+    assert page.status_code == 429
+    assert "used up here" in words(page)
+    assert not Conversation.objects.exists()
+
+
+def test_the_token_stands_in_no_log(guest, settings, engine, version):
+    handler = settings.LOGGING["handlers"]["console"]
+    assert "tokens_out" in handler["filters"]
+    heard = io.StringIO()
+    listener = logging.StreamHandler(heard)
+    listener.addFilter(TokensOut())
+    logging.getLogger().addHandler(listener)
+    try:
+        guest.browser.put(reverse("shared", args=[guest.token]))
+        guest.say("word " * 1000)
+        guest.browser.get(reverse("shared", args=["A" * 43]))
+        guest.browser.get(guest.at("shared_talk"))
+    finally:
+        logging.getLogger().removeHandler(listener)
+    assert "Method Not Allowed (PUT): /with/…/" in heard.getvalue()
+    assert "Not Found: /with/…/" in heard.getvalue()
+    assert guest.token not in heard.getvalue()
+    assert "AAAA" not in heard.getvalue()
