@@ -40,10 +40,17 @@ def card_get(*, persona: Persona) -> str:
 def _origin(persona: Persona) -> str:
     if persona.is_demo:
         return _("The person is invented; so is every answer.")
-    return _(
+    text = _(
         "Answers of one person about themselves, written by that person. They are meant for a model of this person, "
         "made with their consent; they are not meant for models of anybody else, nor for finding out who the person is."
     )
+    return f"{text} {_agreement(persona)}"
+
+
+def _agreement(persona: Persona) -> str:
+    if persona.agreed_at is None:
+        return _("Nobody has confirmed yet that this person agreed.")
+    return _("That this person agreed was confirmed on %s.") % f"{persona.agreed_at:%Y-%m-%d}"
 
 
 def _spread(lengths: list[int]) -> str:

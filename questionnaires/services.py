@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from questionnaires.dataset import Item, normalise
@@ -67,14 +68,23 @@ class Progress:
         return next((count for count in MILESTONES if count > self.answered), None)
 
 
-def persona_create(*, owner: User, name: str, language: str = "en") -> Persona:
-    """A new, empty persona. Refused without a name."""
+def persona_create(*, owner: User, name: str, language: str = "en", has_agreed: bool = False) -> Persona:
+    """A new, empty persona. Refused without a name.
+
+    `has_agreed`: the owner confirmed that it is about themselves, or that the person it is about agreed.
+    """
     name = " ".join(normalise(name)[0].split())
     if not name:
         raise Refused(_("A persona needs a name: yours, as friends say it."))
     if len(name) > 80:
         raise Refused(_("The name is longer than 80 characters. Please shorten it."))
-    return Persona.objects.create(owner=owner, name=name, language=language)
+    agreed_at = timezone.now() if has_agreed else None
+    return Persona.objects.create(owner=owner, name=name, language=language, agreed_at=agreed_at)
+
+
+def persona_agree(*, persona: Persona) -> None:
+    """Keeps when it was first confirmed that the person whom the persona is about agreed."""
+    Persona.objects.filter(pk=persona.pk, agreed_at=None).update(agreed_at=timezone.now())
 
 
 def persona_find(*, owner: User, text: str) -> Persona:

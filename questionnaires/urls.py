@@ -18,6 +18,7 @@ urlpatterns = [
     path("personas/", views.personas, name="personas"),
     path("personas/demo/", views.demo_restore, name="demo_restore"),
     path("p/<uuid:persona_id>/delete/", views.persona_delete, name="persona_delete"),
+    path("p/<uuid:persona_id>/agreed/", views.persona_agree, name="persona_agree"),
     path("p/<uuid:persona_id>/write/", views.write, name="write"),
     path("p/<uuid:persona_id>/write/new/", views.question_new, name="question_new"),
     path("p/<uuid:persona_id>/questionnaires/", history_views.questionnaires, name="questionnaires"),

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -53,14 +54,33 @@ def personas(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             persona = services.persona_create(
-                owner=visitor(request), name=request.POST.get("name", ""), language=request.POST.get("language", "en")
+                owner=visitor(request),
+                name=request.POST.get("name", ""),
+                language=request.POST.get("language", "en"),
+                has_agreed=_has_agreed(request),
             )
             return redirect("write", persona.pk)
         except Refused as refused:
             fault = str(refused)
     shelf = [_shelf_entry(persona) for persona in Persona.objects.for_owner(request.user)]
     context = {"shelf": shelf, "fault": fault, "has_demo": any(entry["persona"].is_demo for entry in shelf)}
+    context["asks_agreement"] = settings.SIGN_UP != "off"
     return render(request, "questionnaires/personas.html", context, status=400 if fault else 200)
+
+
+def _has_agreed(request: HttpRequest) -> bool:
+    """Whether the form says that the person it is about agreed. On one's own computer the button says it."""
+    has_agreed = request.POST.get("agreed") == "yes"
+    if not has_agreed and settings.SIGN_UP != "off":
+        raise Refused(_("Say first that the portrait is about you, or that the person whom it is about has agreed."))
+    return has_agreed
+
+
+@require_POST
+def persona_agree(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
+    """Keeps that whom the portrait is about agreed."""
+    services.persona_agree(persona=persona_or_404(request, persona_id))
+    return redirect("personas")
 
 
 def _shelf_entry(persona: Persona) -> dict[str, Any]:
