@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
+import zipfile
 from pathlib import Path
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 from questionnaires.dataset import RENDERERS
 from questionnaires.models import Persona
 from questionnaires.services import Refused
+from training.local_models import folder_of
 from training.models import PersonaModel
 from training.versions import version_publish_imported
 
@@ -51,6 +53,21 @@ def adapter_import(*, persona: Persona, upload: "UploadedFile[bytes]", base_mode
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def adapter_admit(*, config: Path, weights: Path, target: Path, base_model: str) -> None:
+    """The two files of peft, written anew by the engine as the folder `target`. Refused with a sentence where they do
+    not fit the base model, or where this computer does not have it: a stranger's file must not choose what is fetched.
+    """
+    at_hand = base_model == settings.BASE_MODEL or (not Path(base_model).is_absolute() and folder_of(base_model))
+    if not at_hand:
+        raise Refused(_("The base model “%(name)s” is not on this computer.") % {"name": base_model[:80]})
+    with tempfile.NamedTemporaryFile(suffix=".zip") as archive:
+        with zipfile.ZipFile(archive, "w") as opened:
+            opened.write(config, "adapter_config.json")
+            opened.write(weights, "adapter_model.safetensors")
+        archive.flush()
+        _run_engine(Path(archive.name), target, base_model)
 
 
 def _most() -> dict[str, int]:

@@ -1,0 +1,97 @@
+"""The files of an archive on their way in. Frozen rows are taken as they are; weights are read and written anew by the
+engine, as those of any stranger, so nothing of the archive itself is ever served."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from privacy.archive_fitting import Known
+from privacy.archive_reading import Archive
+from questionnaires.services import Refused
+from training.adapter_import import adapter_admit
+
+WEIGHTS, CONFIG, RESULT = "adapter_model.safetensors", "adapter_config.json", "result.json"
+
+
+@dataclass
+class Placed:
+    """Files that wait in `folder` for the rows that they belong to."""
+
+    folder: Path
+    targets: dict[Path, Path] = field(default_factory=dict)  # from where to where
+    sentences: list[str] = field(default_factory=list)
+    moved: list[Path] = field(default_factory=list)
+
+    def move(self) -> None:
+        """To their places, just before the rows are committed."""
+        for source, target in self.targets.items():
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            shutil.rmtree(target, ignore_errors=True)  # of a row that is gone
+            self.moved.append(target)
+            shutil.move(source, target)
+
+    def take_back(self) -> None:
+        for target in self.moved:
+            shutil.rmtree(target, ignore_errors=True)
+
+
+def files_place(archive: Archive, known: Known, *, rename: Callable[[str], str] | None) -> Placed:
+    """Unpacks the files of rows that come along. What cannot be served here is told in a sentence, not a failure."""
+    root = Path(settings.DATA_DIR) / "archives"
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    placed = Placed(Path(tempfile.mkdtemp(prefix=".coming-", dir=root)))
+    for name in archive.files():
+        _files, kind, key, file = name.split("/")
+        target = placed.folder / kind / (rename(key) if rename else key) / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as unpacked:
+            unpacked.writelines(archive.pieces(name))
+    for folder in sorted(placed.folder.glob("runs/*")):
+        if folder.name in known.ids("training.TrainingRun"):
+            placed.targets[folder] = Path(settings.RUNS_DIR) / folder.name
+    for folder in sorted(placed.folder.glob("models/*")):
+        if folder.name in known.ids("training.PersonaModel"):
+            _weights(folder, placed)
+    return placed
+
+
+def _weights(folder: Path, placed: Placed) -> None:
+    admitted = folder.with_name(f"{folder.name}.admitted")
+    if (folder / WEIGHTS).is_file() and (folder / CONFIG).is_file():
+        try:
+            adapter_admit(config=folder / CONFIG, weights=folder / WEIGHTS, target=admitted, base_model=_base(folder))
+        except Refused as refused:
+            placed.sentences.append(_("The weights of a version were left out. %(why)s") % {"why": refused})
+    if figures := _figures(folder):
+        admitted.mkdir(exist_ok=True)
+        (admitted / RESULT).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    if admitted.is_dir():
+        placed.targets[admitted] = Path(settings.MODELS_DIR) / folder.name
+
+
+def _base(folder: Path) -> str:
+    """As a run here notes it, or as peft does."""
+    named = _figures(folder).get("base_model") or _json(folder / CONFIG).get("base_model_name_or_path")
+    return str(named or "")
+
+
+def _figures(folder: Path) -> dict[str, Any]:
+    return _json(folder / RESULT)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError, RecursionError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return found
+    return {}

@@ -1,0 +1,170 @@
+"""Archives of everything that a person has: asked for, made by a worker, kept for a week, and brought in elsewhere."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.audit import audit_record
+from privacy.archive_bringing import archive_bring
+from privacy.archive_reading import ArchiveRefused
+from privacy.archive_writing import Written, archive_write
+from privacy.jobs import Cancelled, JobClaim, LeaseLost, Stopped, job_claim
+from privacy.models import ArchiveJob
+
+logger = logging.getLogger(__name__)
+
+KEPT = timedelta(days=7)
+State, Kind = ArchiveJob.State, ArchiveJob.Kind
+_PIECE = 1 << 20
+
+
+def never() -> bool:
+    return False
+
+
+def archive_ask(*, owner: User) -> tuple[ArchiveJob, bool]:
+    """A queued archive, or the job that is under way already; whether it was made now. The caller rings."""
+    return _job(ArchiveJob(owner=owner, kind=Kind.EXPORT), "archive-asked")
+
+
+def import_ask(*, owner: User, upload: Path) -> tuple[ArchiveJob, bool]:
+    """Takes a checked file over and queues its import. The caller rings."""
+    job = ArchiveJob(owner=owner, kind=Kind.IMPORT)
+    job.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    upload.replace(job.file)
+    found, is_new = _job(job, "archive-import-asked")
+    if not is_new:
+        job.file.replace(upload)
+    return found, is_new
+
+
+def _job(job: ArchiveJob, action: str) -> tuple[ArchiveJob, bool]:
+    try:
+        with transaction.atomic():
+            job.save(force_insert=True)
+            audit_record(action=action, actor=job.owner, target=f"archive:{job.pk}")
+    except IntegrityError:  # the other half of a double click was faster
+        if active := ArchiveJob.objects.filter(owner=job.owner, state__in=ArchiveJob.ACTIVE).first():
+            return active, False
+        raise
+    return job, True
+
+
+def archive_cancel(*, job: ArchiveJob) -> None:
+    """Ends at once what nobody works on; otherwise the worker ends it within a second or two."""
+    rows = ArchiveJob.objects.filter(pk=job.pk, state__in=ArchiveJob.ACTIVE)
+    ended = rows.filter(lease_until=None).update(
+        state=State.CANCELLED, cancel_requested=True, fence=F("fence") + 1, finished_at=timezone.now()
+    )
+    if ended:
+        job.file.unlink(missing_ok=True)
+    else:
+        rows.update(cancel_requested=True)
+
+
+def archive_delete(*, job: ArchiveJob) -> None:
+    """The file and its row go now instead of in a week."""
+    archive_cancel(job=job)
+    if ArchiveJob.objects.filter(pk=job.pk, state__in=[State.DONE, State.FAILED, State.CANCELLED]).delete()[0]:
+        job.file.unlink(missing_ok=True)
+
+
+def archives_expire() -> int:
+    """Files whose week is over go, with their rows; how many they were."""
+    old = list(ArchiveJob.objects.filter(expires_at__lt=timezone.now()).exclude(state__in=ArchiveJob.ACTIVE))
+    for job in old:
+        archive_delete(job=job)
+    return len(old)
+
+
+def archive_execute(*, job_id: UUID, should_stop: Callable[[], bool] = never) -> None:
+    """Makes the archive, or brings it in. Begun anew by the next worker where this one is lost: nothing appears before
+    all of it is there."""
+    claim = job_claim(ArchiveJob, job_id)
+    if claim is None:
+        return
+    try:
+        _work(claim, should_stop)
+    except LeaseLost:
+        logger.info("Archive %s is worked on by somebody else", job_id)
+    except Stopped:
+        claim.put_back(state=State.QUEUED)
+    except Cancelled:
+        _file_of(claim).unlink(missing_ok=True)
+        claim.end(State.CANCELLED)
+    except ArchiveRefused as refused:
+        _file_of(claim).unlink(missing_ok=True)
+        claim.end(State.FAILED, error=str(refused))
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        claim.end(State.FAILED, error=_("The disk is full. Make room and try again."))
+
+
+def _work(claim: JobClaim, should_stop: Callable[[], bool]) -> None:
+    job = _archive(claim)
+
+    def beat(done: int, total: int, what: str) -> None:
+        if should_stop():
+            raise Stopped
+        claim.beat(done, total, what)
+
+    if job.kind == Kind.EXPORT:
+        written = archive_write(owner=job.owner, target=job.file, beat=beat)
+        _finish(claim, written)
+        return
+    brought = archive_bring(path=job.file, owner=job.owner, beat=beat)
+    claim.end(State.DONE, counts=brought.counts, left_out=brought.left_out, expires_at=timezone.now() + KEPT)
+    job.file.unlink(missing_ok=True)
+    audit_record(action="archive-imported", actor=job.owner, target=f"archive:{job.pk}")
+
+
+def _finish(claim: JobClaim, written: Written) -> None:
+    file = _file_of(claim)
+    claim.end(
+        State.DONE,
+        counts=written.counts,
+        size=file.stat().st_size,
+        sha256=sha256_of(file),
+        expires_at=timezone.now() + KEPT,
+    )
+
+
+def _archive(claim: JobClaim) -> ArchiveJob:
+    assert isinstance(claim.row, ArchiveJob)  # noqa: S101, what was claimed
+    return claim.row
+
+
+def _file_of(claim: JobClaim) -> Path:
+    return _archive(claim).file
+
+
+def sha256_of(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def leftovers_remove() -> None:
+    """Files that no row knows: of a worker that was killed, or of an account that is gone."""
+    folder = ArchiveJob().file.parent
+    known = {str(key) for key in ArchiveJob.objects.values_list("pk", flat=True)}
+    for file in folder.glob("*.zip"):
+        if file.stem not in known:
+            with suppress(FileNotFoundError):
+                file.unlink()

@@ -1,0 +1,128 @@
+"""Work on everything that a person has here: archives made and brought in, erasures with receipts, and how long things
+are kept."""
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from questionnaires.owned import Owned
+
+
+class Job(models.Model):
+    """Work that a worker takes on. The row is the truth; Celery is only the doorbell (see privacy.jobs)."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        RUNNING = "running", _("under way")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+
+    ACTIVE = [State.QUEUED, State.RUNNING]
+
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    progress = models.JSONField(default=dict)  # {"done", "total", "what"}
+    cancel_requested = models.BooleanField(default=False)
+    fence = models.PositiveIntegerField(default=0)  # grows with each claim; a write with an old fence does nothing
+    lease_until = models.DateTimeField(null=True)  # null: nobody works on it
+    failures = models.PositiveSmallIntegerField(default=0)  # tries that ended badly, a lost worker included
+    not_before = models.DateTimeField(null=True)  # of the next try
+    last_enqueued_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)  # one sentence for the person
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in self.ACTIVE
+
+    @property
+    def percent(self) -> int:
+        """How far it is, 0 to 100."""
+        if self.state == self.State.DONE:
+            return 100
+        done, total = self.progress.get("done", 0), self.progress.get("total", 0)
+        return min(99, round(100 * done / total)) if total else 0
+
+
+class ArchiveJob(Job, Owned):
+    """An archive of everything that its owner has, on its way out or in. The file is DATA_DIR/archives/<id>.zip."""
+
+    class Kind(models.TextChoices):
+        EXPORT = "export", _("archive")
+        IMPORT = "import", _("import")
+
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.EXPORT)
+    size = models.BigIntegerField(default=0)  # bytes of the file
+    sha256 = models.CharField(max_length=64, blank=True)  # of the file
+    counts = models.JSONField(default=dict)  # {"app.Model": rows}
+    left_out = models.JSONField(default=list)  # sentences about what an import did not bring in
+    expires_at = models.DateTimeField(null=True)  # of the file
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner"], condition=models.Q(state__in=["queued", "running"]), name="one_active_archive_job"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.created_at:%F %T}: {self.state}"
+
+    @property
+    def file(self) -> Path:
+        return Path(settings.DATA_DIR) / "archives" / f"{self.pk}.zip"
+
+
+class Erasure(Job):
+    """Everything of an account, or of one persona, on its way to nothing. It outlives them: with the receipt, which
+    holds counts and no texts, and which a link opens whose token's hash is kept.
+    """
+
+    class Scope(models.TextChoices):
+        ACCOUNT = "account", _("everything")
+        PERSONA = "persona", _("one portrait")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # No foreign key: it must not go with the account, and nothing has to be left of that.
+    account = models.BigIntegerField()
+    scope = models.CharField(max_length=8, choices=Scope)
+    persona = models.UUIDField(null=True)
+    stays_open = models.BooleanField(default=False)  # the account is left empty instead of going, too
+    digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the token that opens the receipt
+    created_at = models.DateTimeField(default=timezone.now)
+    tries_elsewhere = models.PositiveSmallIntegerField(default=0)  # rounds of deleting at providers
+    receipt = models.JSONField(default=dict)  # privacy.receipts.Receipt
+    expires_at = models.DateTimeField(null=True)  # of the receipt
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.created_at:%F %T}: {self.state}"
+
+
+class Retention(Owned):
+    """How many days things of a person are kept; none: as long as the person wants."""
+
+    conversations = models.PositiveIntegerField(null=True, blank=True)  # after the last message
+    revisions = models.PositiveIntegerField(null=True, blank=True)  # earlier texts of answers
+    frozen_rows = models.PositiveIntegerField(null=True, blank=True)  # what ended trainings learned from
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner"], name="one_retention_a_person")]
+
+    def __str__(self) -> str:
+        return f"{self.owner_id}: {self.as_days()}"
+
+    def as_days(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("conversations", "revisions", "frozen_rows")}

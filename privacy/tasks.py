@@ -1,0 +1,48 @@
+"""Celery's side: ids in, one service call out. A message is a doorbell; what is to be done stands in the database."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from celery import shared_task
+from django.utils import timezone
+
+from privacy.archives import archive_execute, archives_expire
+from privacy.jobs import jobs_sweep
+from privacy.models import ArchiveJob, Job
+from questionnaires.doorbell import publish as _publish
+from training.tasks import is_shutting_down
+
+
+@shared_task(name="privacy.tasks.work")  # type: ignore[untyped-decorator]
+def work(kind: str, job_id: str) -> None:
+    WORK[kind](UUID(job_id))
+
+
+def _archive(job_id: UUID) -> None:
+    archive_execute(job_id=job_id, should_stop=is_shutting_down)
+
+
+WORK = {"ArchiveJob": _archive}
+MODELS: dict[str, type[Job]] = {"ArchiveJob": ArchiveJob}
+
+
+@shared_task(name="privacy.tasks.sweep")  # type: ignore[untyped-decorator]
+def sweep() -> None:
+    for model, job_id in jobs_sweep(MODELS.values()):
+        enqueue(model._default_manager.get(pk=job_id))
+
+
+@shared_task(name="privacy.tasks.keep_house")  # type: ignore[untyped-decorator]
+def keep_house() -> None:
+    """What is kept for a time goes when that is over."""
+    archives_expire()
+
+
+def enqueue(job: Job) -> bool:
+    """Rings for a job; False if the broker is away, and then the sweep rings later. Call it after the commit."""
+    kind = type(job).__name__
+    if not _publish(work, kind, str(job.pk)):
+        return False
+    MODELS[kind]._default_manager.filter(pk=job.pk).update(last_enqueued_at=timezone.now())
+    return True
