@@ -37,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--models", type=Path, required=True, help="folder with a folder per trained model")
     parser.add_argument("--cache", type=Path, required=True, help="folder for converted base models")
     parser.add_argument("--base-model", default=DEFAULT_MODEL, help="bundled name, folder or hub name (%(default)s)")
-    parser.add_argument("--api-key-file", type=Path, help="file with the bearer key that clients must send")
+    parser.add_argument("--api-key-file", type=Path, help="file with the bearer key of clients (or: ENGINE_TOKEN)")
+    parser.add_argument("--fetch", metavar="COMMAND", help="a helper that brings models which are not here")
     parser.add_argument("--threads", type=int, help="threads of a generation (default: half of the cores)")
     parser.add_argument(
         "--runtime",

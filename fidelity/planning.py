@@ -15,6 +15,7 @@ from fidelity.report_schema import LeftOut
 from questionnaires.dataset import Item, renderer
 from questionnaires.models import Answer, Persona, Question
 from questionnaires.services import dataset_build
+from training.frozen import rows_bring
 from training.models import PersonaModel
 from training.row_files import TRAIN, VALIDATION
 
@@ -122,6 +123,7 @@ def seen_by(version: PersonaModel) -> Seen:
     run = version.run
     if run is None:
         return Seen()
+    rows_bring(run)
     parse, found = renderer(run.format).parse, {}
     for name in (TRAIN, VALIDATION):
         path = run.folder / name

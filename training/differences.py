@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from questionnaires.dataset import renderer
 from questionnaires.models import Question
+from training.frozen import rows_bring
 from training.models import PersonaModel
 from training.row_files import TRAIN, VALIDATION
 
@@ -58,8 +59,10 @@ def difference(older: PersonaModel, newer: PersonaModel) -> Difference | None:
 def answers_of(version: PersonaModel) -> Said | None:
     """What the version learned from, held-out answers included. A question may be asked there in any wording."""
     run = version.run
-    asked = _rows(run.folder, run.format, run.data_hash) if run and run.data_hash else None
-    if asked is None:
+    if run is None or not run.data_hash:
+        return None
+    rows_bring(run)
+    if (asked := _rows(run.folder, run.format, run.data_hash)) is None:
         return None
     first = _first_wordings(str(version.persona_id))
     return {first.get(question, question): answer for question, answer in asked}

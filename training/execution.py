@@ -9,19 +9,22 @@ from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from questionnaires.services import Refused
-from training.frozen import freeze, is_frozen
+from training.arrival import arrival_cursor, arrival_words
+from training.frozen import freeze, rows_fetch
 from training.jobs import figures_of, job_of, may_have_remote_job
 from training.leases import LEASE, Claim, LeaseLost, run_claim
 from training.models import LOCAL, RunEvent, TrainingRun
 from training.providers import PROVIDERS
 from training.providers.base import Event, Interrupted, InvalidJob, OutOfRoom, ProviderError, Update, Wish
 from training.providers.errors import Cancelled
+from training.storage import StoreAway, has_store
 from training.versions import is_published, published_folder, version_publish, version_publish_remote
 
 logger = logging.getLogger(__name__)
@@ -65,6 +68,8 @@ def _work_and_settle(claim: Claim, should_pause: Callable[[], bool]) -> None:
         _work(claim, should_pause)
     except Interrupted:
         _set_aside(claim)
+    except StoreAway:  # no fault of the run's: it waits until the store answers
+        _release(claim, state=State.QUEUED, not_before=timezone.now() + RETRY_AFTER)
     except ProviderError as error:
         run_fail(claim=claim, error=error)
     except OSError as error:
@@ -80,7 +85,9 @@ def _work(claim: Claim, should_pause: Callable[[], bool]) -> None:
     if is_published(run):
         version_publish(claim=claim)
         return
-    if not (may_have_remote_job(run) or is_frozen(run)):
+    if has_store() and run.provider == LOCAL:
+        run_arrive(claim=claim)
+    if not (may_have_remote_job(run) or rows_fetch(run)):
         run_prepare(claim=claim)
     updates = PROVIDERS[run.provider].follow(job_of(run), lambda: _wish(claim, should_pause))
     with closing(cast(Any, updates)):
@@ -116,6 +123,20 @@ def run_prepare(*, claim: Claim) -> None:
     except (Refused, ValueError) as error:
         raise InvalidJob(str(error)) from error
     claim.write(items=run.items, spoken_name=run.spoken_name, overrides=run.overrides, data_hash=run.data_hash)
+
+
+def run_arrive(*, claim: Claim) -> None:
+    """Notes that the run is on this machine now, and tells honestly what that costs where another one had it."""
+    run, here = claim.run, settings.HOST_NAME
+    if run.host == here:
+        return
+    words, cursor = arrival_words(run, here), arrival_cursor(run)
+    begins = {} if cursor else {"step": 0, "total_steps": 0}
+    moved = bool(run.host)
+    claim.write(host=here, cursor=cursor, **begins)
+    if moved:
+        told = {"event": "log", "at": timezone.now().timestamp(), "message": words}
+        run_record(claim=claim, update=Update((told,), cursor))
 
 
 def _wish(claim: Claim, should_pause: Callable[[], bool]) -> Wish:

@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -12,8 +14,10 @@ from questionnaires.services import Refused, dataset_build
 from training.file_source import file_rows, overrides_of
 from training.models import TrainingRun
 from training.row_files import TRAIN, VALIDATION, RowFiles, row_files, sha256_of
+from training.storage import StoreAway, fetch, has_store, share
 
 JOB = "job.json"
+FROZEN = (TRAIN, VALIDATION, JOB)
 UNSEEN = {"check_replies": 0}  # what a program wants learned may look like anything: its replies are not judged here
 
 
@@ -38,15 +42,46 @@ def freeze(run: TrainingRun) -> None:
         _write(run.folder / name, content)
     job = {
         "base_model": run.base_model,
-        "cache_dir": str(settings.BASE_DIR_CACHE),
         "recipe": run.recipe,
         "seed": run.seed,
         "overrides": run.overrides | (UNSEEN if run.source else {}),
         "samples": files.samples,
-        "memory_limit_bytes": int(settings.TRAINING_MEMORY_GB * 1e9),
+        **_of_this_machine(),
     }
     _write(run.folder / JOB, json.dumps(job).encode())  # last: its presence says that the rows are whole
+    for name in FROZEN:
+        share(run.folder / name)
     run.data_hash = files.sha256
+
+
+def rows_fetch(run: TrainingRun) -> bool:
+    """Makes sure that the folder holds the frozen rows, as another machine shared them; False if they are nowhere.
+
+    Raises StoreAway.
+    """
+    if is_frozen(run) or not (run.data_hash and has_store()):
+        return is_frozen(run)
+    for name in FROZEN:
+        (run.folder / name).unlink(missing_ok=True)
+    if not all(fetch(run.folder / name) for name in reversed(FROZEN)):
+        return False
+    job = json.loads((run.folder / JOB).read_text(encoding="utf-8"))
+    _write(run.folder / JOB, json.dumps(job | _of_this_machine()).encode())
+    return is_frozen(run)
+
+
+def rows_bring(run: TrainingRun) -> None:
+    """For whoever only reads: brings the frozen rows here if that can be done."""
+    if has_store():
+        with suppress(StoreAway):
+            rows_fetch(run)
+
+
+def _of_this_machine() -> dict[str, Any]:
+    return {
+        "cache_dir": str(settings.BASE_DIR_CACHE),
+        "memory_limit_bytes": int(settings.TRAINING_MEMORY_GB * 1e9),
+    }
 
 
 def _rows_of_answers(run: TrainingRun) -> RowFiles:

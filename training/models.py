@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from questionnaires.models import Persona
 from questionnaires.owned import Owned
 from questionnaires.services import Refused
+from training.storage import forget
 
 
 class Connection(Owned):
@@ -118,6 +119,7 @@ class TrainingRun(Owned):
     cursor = models.CharField(max_length=200, blank=True)  # up to where the provider's events are recorded
     remote_id = models.CharField(max_length=200, blank=True)  # the job's id at a remote provider
     remote = models.JSONField(default=dict)  # what the provider's adapter keeps: file ids, stage, raw state, cost
+    host = models.CharField(max_length=100, default="", db_default="", blank=True)  # whose folder the cursor is about
     step = models.PositiveIntegerField(default=0)
     total_steps = models.PositiveIntegerField(default=0)
     seconds_left = models.FloatField(null=True)
@@ -205,6 +207,9 @@ class PersonaModel(Owned):
     spoken_name = models.CharField(max_length=80)  # the name in the system prompt, frozen with the run
     data_hash = models.CharField(max_length=64)
     figures = models.JSONField(default=dict)  # the engine's result.json, or what the provider told
+    files = models.JSONField(
+        null=True
+    )  # name -> {"sha256", "bytes"}; null: at a provider, or from before these were kept
     connection = models.ForeignKey(
         Connection, null=True, on_delete=models.SET_NULL, related_name="versions"
     )  # none: it is served here
@@ -229,6 +234,21 @@ class PersonaModel(Owned):
     @property
     def folder(self) -> Path:
         return Path(settings.MODELS_DIR) / str(self.pk)
+
+
+class TrainingHost(models.Model):
+    """A machine whose worker trains, as it announced itself. It counts while `seen_at` is fresh (training.hosts)."""
+
+    name = models.CharField(max_length=100, primary_key=True)
+    memory_bytes = models.BigIntegerField()  # what a training may use there
+    queues = models.JSONField(default=list)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class SpeedTrial(models.Model):
@@ -259,9 +279,11 @@ def not_while_a_provider_has_it(instance: TrainingRun, **_: Any) -> None:
 def folder_delete(instance: TrainingRun | PersonaModel, **_: Any) -> None:
     """A deleted row, also by cascade, takes its files along: they hold the person's words."""
     transaction.on_commit(partial(shutil.rmtree, instance.folder, ignore_errors=True))
+    transaction.on_commit(partial(forget, instance.folder))
 
 
 @receiver(post_delete, sender=UploadedFile)
 def upload_delete(instance: UploadedFile, **_: Any) -> None:
     """Its bytes go with the row, also by cascade."""
     transaction.on_commit(partial(instance.path.unlink, missing_ok=True))
+    transaction.on_commit(partial(forget, instance.path))

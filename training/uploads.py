@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from questionnaires.services import Refused
 from training.models import TrainingRun, UploadedFile
+from training.storage import Damaged, StoreAway, fetch, share
 from training.uploaded_rows import rows_read
 
 FINE_TUNE, RESULTS = "fine-tune", "fine-tune-results"
@@ -25,7 +26,11 @@ def upload_create(*, owner: User, filename: str, chunks: Iterable[bytes], purpos
         file.size, file.sha256 = _write(file.path, chunks)
         if purpose == FINE_TUNE:
             _look(file)
+        share(file.path)
         file.save(force_insert=True)
+    except StoreAway as error:
+        file.path.unlink(missing_ok=True)
+        raise Refused(str(error), 503) from error
     except BaseException:
         file.path.unlink(missing_ok=True)
         raise
@@ -61,8 +66,9 @@ def _look(file: UploadedFile) -> None:
 def upload_read(*, file: UploadedFile) -> bytes:
     """Its bytes. Refused where they are gone or are not those that came."""
     try:
+        fetch(file.path, file.sha256)
         content = file.path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, Damaged):
         raise Refused(_("The file %(name)s is gone. Upload it again.") % {"name": file.filename}, 404) from None
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise Refused(_("The file %(name)s is damaged. Upload it again.") % {"name": file.filename})

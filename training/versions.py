@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,9 +19,12 @@ from questionnaires.models import Persona
 from questionnaires.services import Refused
 from training.leases import Claim
 from training.models import PersonaModel, TrainingRun
+from training.storage import StoreAway
+from training.version_files import cache_thin, version_share
 
 MAX_NOTES = 4000
 MAX_DEPLOYMENT = 200
+PATIENCE_SECONDS, STORE_LOOK_SECONDS = 120.0, 2.0  # with a store that is away
 
 
 def published_folder(run: TrainingRun) -> Path:
@@ -42,13 +46,28 @@ def version_publish(*, claim: Claim) -> PersonaModel:
     if not is_published(run):
         _move(run.folder / "output", published_folder(run))
     figures = json.loads((published_folder(run) / "result.json").read_text(encoding="utf-8"))
+    files = _share_patiently(claim)
     with transaction.atomic():
         claim.write(
             state=TrainingRun.State.READY, lease_until=None, finished_at=timezone.now(), seconds_left=None, error=""
         )
-        version = _version_create(run, figures)
+        version = _version_create(run, figures, files=files)
     shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
+    cache_thin(keep=str(run.pk))
     return version
+
+
+def _share_patiently(claim: Claim) -> dict[str, dict[str, Any]]:
+    """The version's manifest, when its files are in the store: a store that is away must not cost a training."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return version_share(published_folder(claim.run), claim.renew)
+        except StoreAway:
+            if time.monotonic() > give_up:
+                raise
+        claim.renew()
+        time.sleep(STORE_LOOK_SECONDS)
 
 
 def version_publish_remote(*, claim: Claim, model: str, figures: dict[str, Any]) -> PersonaModel:
@@ -62,7 +81,12 @@ def version_publish_remote(*, claim: Claim, model: str, figures: dict[str, Any])
 
 def version_publish_imported(*, persona: Persona, key: UUID, base_model: str, format: str) -> PersonaModel:
     """The row of an adapter whose files the engine put in place under `key`. It becomes the current version."""
-    figures = json.loads((Path(settings.MODELS_DIR) / str(key) / "result.json").read_text(encoding="utf-8"))
+    folder = Path(settings.MODELS_DIR) / str(key)
+    figures = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    try:
+        files = version_share(folder)
+    except StoreAway as error:
+        raise Refused(str(error), 503) from error
     with transaction.atomic():
         return PersonaModel.objects.create(
             pk=key,
@@ -74,6 +98,7 @@ def version_publish_imported(*, persona: Persona, key: UUID, base_model: str, fo
             format=format,
             spoken_name=persona.name,
             figures=figures,
+            files=files,
             is_current=True,
         )
 

@@ -17,6 +17,7 @@ from engine.serving.backend import Adapter, Backend
 from engine.serving.catalog import Catalog
 from engine.serving.completions import Service
 from engine.serving.errors import ApiError
+from engine.serving.fetching import Fetcher, Shelf
 from engine.serving.http import (
     ClientGone,
     OnlyLocalNames,
@@ -40,8 +41,10 @@ def create_app(
     make_retriever: Callable[[], Retriever],
     key: str | None = None,
     only_local: bool = True,
+    fetcher: Fetcher | None = None,
 ) -> Starlette:
     """The server's application; it takes the backend over and closes it. `only_local`: it listens on loopback."""
+    shelf = Shelf(catalog, fetcher)
     scheduler = Scheduler(backend, MAX_WAITING, catalog.reject)
     retrieval = RetrievalService(make_retriever)
 
@@ -51,11 +54,12 @@ def create_app(
         yield
         upkeep.cancel()
         retrieval.close()
+        await shelf.close()
         await scheduler.close()
         backend.close()
 
     return Starlette(
-        routes=_routes(Service(catalog, backend, scheduler), Models(catalog), retrieval),
+        routes=_routes(Service(shelf, backend, scheduler), Models(shelf), retrieval),
         middleware=_middleware(key, only_local),
         exception_handlers={
             ApiError: on_api_error,
@@ -88,15 +92,15 @@ def _routes(service: Service, models: Models, retrieval: RetrievalService) -> li
 class Models:
     """GET /v1/models and /v1/models/{name}."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf, self._catalog = shelf, shelf.catalog
 
     async def list(self, request: Request) -> Response:
         found = [self._card(None), *(self._card(one) for one in self._catalog.usable())]
         return JSONResponse({"object": "list", "data": found})
 
     async def one(self, request: Request) -> Response:
-        return JSONResponse(self._card(self._catalog.find(request.path_params["name"])))
+        return JSONResponse(self._card(await self._shelf.find(request.path_params["name"])))
 
     def _card(self, adapter: Adapter | None) -> dict[str, str | int]:
         name = self._catalog.base_name if adapter is None else adapter.name

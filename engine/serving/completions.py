@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 
 from engine.serving import requests
 from engine.serving.backend import Adapter, Backend, Generation, Logprob
-from engine.serving.catalog import Catalog
 from engine.serving.errors import ApiError, invalid
+from engine.serving.fetching import Shelf
 from engine.serving.http import EventStream, read_json, unless_gone
 from engine.serving.requests import Options
 from engine.serving.scheduler import Scheduler
@@ -67,7 +67,7 @@ class Batch:
 class Service:
     """What the endpoints need."""
 
-    catalog: Catalog
+    shelf: Shelf
     backend: Backend
     scheduler: Scheduler
 
@@ -75,7 +75,7 @@ class Service:
         """POST /v1/chat/completions."""
         body = await read_json(request)
         options = requests.options(body, None)
-        adapter = self.catalog.find(options.model)
+        adapter = await self.shelf.find(options.model)
         top = requests.integer(body, "top_logprobs", 0, 20)
         wanted = requests.flag(body, "logprobs")
         if top is not None and not wanted:
@@ -91,7 +91,7 @@ class Service:
         """POST /v1/completions."""
         body = await read_json(request)
         options = requests.options(body, requests.LEGACY_MAX_TOKENS)
-        adapter = self.catalog.find(options.model)
+        adapter = await self.shelf.find(options.model)
         top = requests.integer(body, "logprobs", 0, 20)
         if requests.flag(body, "echo"):
             raise invalid("echo", "This server does not support `echo`. To score a text, use POST /v1/score.")
@@ -113,7 +113,7 @@ class Service:
         """
         body = await read_json(request)
         model = requests.text(body, "model")
-        adapter = self.catalog.find(model)
+        adapter = await self.shelf.find(model)
         prompts = self._prompts(body, adapter)
         texts = requests.continuations(body, MAX_CONTINUATIONS // len(prompts))
         task = ScoreTask(prompts, texts, adapter)

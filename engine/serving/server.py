@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shlex
 import socket
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from engine.serving.app import create_app
 from engine.serving.backend import Backend
 from engine.serving.bases import Bases
 from engine.serving.catalog import Catalog
+from engine.serving.fetching import Fetcher
 from engine.serving.http import LOCAL_NAMES
 from engine.serving.lifecycle import Shutdown
 from engine.serving.retrieval import Retriever
 
 TRANSFORMERS = "transformers"
+KEY_VARIABLE = "ENGINE_TOKEN"
 GRACE_S = 1
 """Seconds that running requests have to end after SIGTERM."""
 
@@ -27,13 +30,14 @@ GRACE_S = 1
 def serve(options: argparse.Namespace, shutdown: Shutdown) -> None:
     """Run until `shutdown`. Raises BaseModelError, OSError or ValueError with a sentence when it cannot begin."""
     key = _read_key(options.api_key_file)
+    _refuse_strangers(options.host, key)
     listener = _listen(options.host, options.port)
     base = resolve(options.base_model, options.cache)
     limit = None if options.memory_mb is None else options.memory_mb * 10**6
     backend = Bases(base, options.cache, lambda one: _backend(one, options.threads, options.runtime), limit)
     catalog = Catalog(options.models, base.name, backend.adapter_file, backend.locate)
-    only_local = f"[{options.host}]" in LOCAL_NAMES or options.host in LOCAL_NAMES
-    app = create_app(backend, catalog, lambda: _retriever(options.cache), key, only_local)
+    fetcher = Fetcher(shlex.split(options.fetch)) if options.fetch else None
+    app = create_app(backend, catalog, lambda: _retriever(options.cache), key, _is_local(options.host), fetcher)
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=GRACE_S)
     )
@@ -44,11 +48,22 @@ def serve(options: argparse.Namespace, shutdown: Shutdown) -> None:
 
 def _read_key(file: Path | None) -> str | None:
     if file is None:
-        return None
+        return os.environ.get(KEY_VARIABLE) or None
     key = file.read_text(encoding="utf-8").strip()
     if not key:
         raise ValueError(f"The file {file} is empty. Write the API key into it, or leave --api-key-file out.")
     return key
+
+
+def _is_local(host: str) -> bool:
+    return f"[{host}]" in LOCAL_NAMES or host in LOCAL_NAMES
+
+
+def _refuse_strangers(host: str, key: str | None) -> None:
+    if key is None and not _is_local(host):
+        raise ValueError(
+            f"Others could reach {host}: set {KEY_VARIABLE} or give --api-key-file, or listen on 127.0.0.1."
+        )
 
 
 def _listen(host: str, port: int) -> socket.socket:

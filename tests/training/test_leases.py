@@ -145,7 +145,7 @@ def test_many_clicks_at_once_make_one_run(author):
 def test_a_crash_while_publishing_is_mended_by_the_next_worker(run, fake, crash, monkeypatch):
     name = "_move" if crash == "before the rename" else "_version_create"
 
-    def die(*_):
+    def die(*_, **__):
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as patched:
