@@ -1,4 +1,4 @@
-"""Files that wait between an import's report and its confirmation, in DATA_DIR/uploads, for a day."""
+"""Files that wait between an import's report and its confirmation, in DATA_DIR/imports, for a day."""
 
 import time
 import uuid
@@ -34,6 +34,6 @@ def upload_drop(*, owner_id: int, upload_id: uuid.UUID) -> None:
 
 
 def _folder() -> Path:
-    folder = Path(settings.DATA_DIR) / "uploads"
+    folder = Path(settings.DATA_DIR) / "imports"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
