@@ -1,7 +1,10 @@
 """Addresses of this room."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from api.rest import site
 
-urlpatterns: list[URLPattern | URLResolver] = [path("api/", site.urls)]
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/", site.urls),
+    path("v1/", include("api.openai.urls")),
+]

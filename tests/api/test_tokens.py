@@ -31,7 +31,7 @@ def test_a_key_opens_for_its_owner_and_its_scopes(owner, made):
 
 
 def test_only_a_hash_of_it_is_kept(made):
-    token, secret = made
+    _token, secret = made
     row = ApiToken.objects.values().get()
     assert secret not in str(row)
     assert secret.startswith(row["prefix"])

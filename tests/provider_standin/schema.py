@@ -29,6 +29,7 @@ OPERATIONS = {
     "models.delete": ("delete", "/models/{model}"),
     "chat.completions.create": ("post", "/chat/completions"),
     "completions.create": ("post", "/completions"),
+    "embeddings.create": ("post", "/embeddings"),
 }
 
 
@@ -41,7 +42,8 @@ def unchecked() -> str:
 def load() -> dict[str, Any]:
     """The operations of the stand-in and the schemas that they use. Read once on a machine: the document is long."""
     status = DOCUMENT.stat()
-    kept = Path(tempfile.gettempdir()) / f"openai-openapi-{os.getuid()}-{status.st_size}-{status.st_mtime_ns}.json"
+    facts = (os.getuid(), status.st_size, status.st_mtime_ns, Path(__file__).stat().st_mtime_ns)
+    kept = Path(tempfile.gettempdir()) / f"openai-openapi-{'-'.join(map(str, facts))}.json"
     if kept.is_file():
         return dict(json.loads(kept.read_text()))
     import yaml
@@ -84,6 +86,7 @@ def _modern(schema: Any) -> Any:
         new["exclusiveMinimum"] = new.pop("minimum")
     if new.get("nullable") is True and "type" in new:
         new["type"] = [new["type"], "null"] if isinstance(new["type"], str) else new["type"]
+        new |= {"enum": [*new["enum"], None]} if None not in new.get("enum", [None]) else {}
     return new
 
 
@@ -115,6 +118,23 @@ def faults_of_answer(operation: str, body: Any) -> list[str]:
     return _faults(operation, "response", body)
 
 
+def faults_of_schema(name: str, value: Any) -> list[str]:
+    """About a value that should be of a named schema of the document, as the events of a stream are."""
+    return _sentences(_named_validator(name), value)
+
+
+@cache
+def _named_validator(name: str) -> Any:
+    from jsonschema import Draft202012Validator
+
+    components = load()["components"]
+    return Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": components})
+
+
 def _faults(operation: str, what: str, body: Any) -> list[str]:
-    found = _validator(operation, what).iter_errors({} if body is None else body)
+    return _sentences(_validator(operation, what), {} if body is None else body)
+
+
+def _sentences(validator: Any, value: Any) -> list[str]:
+    found = validator.iter_errors(value)
     return [f"{'.'.join(map(str, error.absolute_path)) or 'body'}: {error.message[:200]}" for error in found]
