@@ -18,8 +18,8 @@ from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.handlers.base import BaseHandler
 from django.db import connections
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.urls import Resolver404, resolve, set_script_prefix
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.urls import Resolver404, ResolverMatch, resolve, set_script_prefix
 from django.utils.decorators import sync_and_async_middleware
 from servestatic.middleware import ServeStaticMiddleware
 
@@ -30,6 +30,7 @@ TURNS = 16  # plain views that run at a time; more wait in the order of their co
 QUICK_TURNS = 10  # of views marked `is_quick`, which never wait for the others; most of them wait for the disk together
 SWITCH_SECONDS = 0.0005  # a thread that comes back from the database waits no longer for one that computes
 KEPT = 16  # threads that stay, with their database connections
+MATCH = "persona_site.match"  # in an ASGI scope: what its path was resolved to
 
 
 @sync_and_async_middleware
@@ -73,6 +74,17 @@ class Plain(BaseHandler):
         super().__init__()
         self.load_middleware(is_async=False)
 
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:  # type: ignore[override]
+        """What the address was resolved to already, without the hundreds of patterns that did not match it: an open
+        stream would keep them.
+        """
+        match: ResolverMatch | None = getattr(request, "scope", {}).get(MATCH)
+        if match is None or request.path_info != request.scope["path"] or hasattr(request, "urlconf"):  # type: ignore[attr-defined]
+            match = super().resolve_request(request)
+        match.tried = None
+        request.resolver_match = match
+        return match
+
 
 class Application(ASGIHandler):
     """The site as an ASGI application."""
@@ -85,7 +97,7 @@ class Application(ASGIHandler):
         sys.setswitchinterval(SWITCH_SECONDS)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        view = _plain_view(scope["path"]) if scope["type"] == "http" else None
+        view = _plain_view(scope) if scope["type"] == "http" else None
         if view is None:
             await super().__call__(scope, receive, send)
         else:
@@ -151,15 +163,19 @@ def _start(response: HttpResponseBase) -> dict[str, Any]:
     return {"type": "http.response.start", "status": response.status_code, "headers": headers}
 
 
-def _plain_view(path: str) -> Callable[..., Any] | None:
+def _plain_view(scope: Any) -> Callable[..., Any] | None:
     """The ordinary function that answers there, be it the one that says that there is nothing; None for a coroutine."""
+    path = scope["path"]
     if path.startswith(f"/{settings.STATIC_URL.strip('/')}/"):
         return None
     try:
-        view = resolve(path).func
+        match = resolve(path)
     except Resolver404:
         return _nothing_there
-    return None if iscoroutinefunction(view) else view
+    if iscoroutinefunction(match.func):
+        return None
+    scope[MATCH] = match
+    return match.func
 
 
 def _nothing_there() -> None:
