@@ -35,6 +35,11 @@ def addresses(text: str) -> list[str]:
     return [each.strip().rstrip("/") for each in text.split(",") if each.strip()]
 
 
+def host_names(text: str) -> list[str]:
+    """Host names with commas between them, in small letters."""
+    return [each.strip().casefold() for each in text.split(",") if each.strip()]
+
+
 class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_file=ROOT / ".env", extra="ignore")
 
@@ -75,6 +80,8 @@ class Environment(BaseSettings):
     TELEGRAM_TOKEN: str = Field("", repr=False, description="Token of the Telegram bot; empty: no bot")
     TELEGRAM_API_URL: str = Field("https://api.telegram.org", description="Address of Telegram's Bot API")
     PUBLIC_URL: str = Field("", description="Address of the site on the internet; empty: it has none")
+    SSL_REDIRECT: bool = Field(True, description="Where people sign up over https, plain HTTP is sent on to it")
+    PROVIDER_HOSTS: str = Field("", description="Where people sign up: further hosts of providers, with commas")
     SIGN_UP: Literal["off", "invitation", "open"] = Field(
         "off", description="Who may make an account: nobody but the owner, who is invited, or everybody"
     )

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 
-from persona_site.environment import ROOT, addresses, read_environment
+from persona_site.environment import ROOT, addresses, host_names, read_environment
 from persona_site.mail import mail_server, sender
 from persona_site.secrets import secret
 
@@ -37,9 +37,14 @@ UPLOADS_DIR = DATA_DIR / "uploads"  # training files that programs brought, each
 BASE_DIR_CACHE = DATA_DIR / "base"  # base models, made ready once
 
 SECRET_KEY = ENV.DJANGO_SECRET_KEY or secret(DATA_DIR / "secrets", "django")
-SEALING_KEY = ENV.SEALING_KEY or secret(DATA_DIR / "secrets", "keys")  # for the keys of other services; a backup needs it
+SEALING_KEY = ENV.SEALING_KEY or secret(DATA_DIR / "secrets", "keys")  # for keys of other services; backups need it
 DEBUG = ENV.DEBUG
-ALLOWED_HOSTS = [host.strip() for host in ENV.ALLOWED_HOSTS.split(",") if host.strip()]
+ALLOWED_HOSTS = host_names(ENV.ALLOWED_HOSTS)
+PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or ""
+ALLOWED_HOSTS += [PUBLIC_HOST] if PUBLIC_HOST else []
+PROVIDER_HOSTS = None if ENV.SIGN_UP == "off" else host_names(ENV.PROVIDER_HOSTS)  # None: any
+# A server that people reach over TLS, and not a laptop with a tunnel for its Telegram bot.
+IS_SERVER = ENV.SIGN_UP != "off" and PUBLIC_URL.startswith("https://")
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -203,20 +208,30 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = sender(ENV.EMAIL_FROM, PUBLIC_URL)
 # What administrators see counted of a person: never a text.
 PEOPLE_COUNTS = {"personas": "questionnaires.Persona", "trainings": "training.TrainingRun"}
 
-SESSION_COOKIE_NAME = f"persona_{ENV.PORT}"  # a cookie knows no port: two installations must not share one
+# A cookie knows no port: two installations must not share one. "__Host-" binds it to this host alone.
+SESSION_COOKIE_NAME = "__Host-persona" if IS_SERVER else f"persona_{ENV.PORT}"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 60
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-CSRF_COOKIE_NAME = f"csrf_{ENV.PORT}"
+CSRF_COOKIE_NAME = "__Host-csrf" if IS_SERVER else f"csrf_{ENV.PORT}"
 CSRF_FAILURE_VIEW = "questionnaires.unsent.token_refused"
 CSRF_COOKIE_HTTPONLY = False  # the page's scripts send it as a header
 CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_HOST else []  # a proxy that ends TLS may not say so
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = IS_SERVER
+LANGUAGE_COOKIE_NAME = "__Host-language" if IS_SERVER else "django_language"
+LANGUAGE_COOKIE_SAMESITE, LANGUAGE_COOKIE_HTTPONLY = "Lax", True
+SECURE_SSL_REDIRECT, SECURE_SSL_HOST = IS_SERVER and ENV.SSL_REDIRECT, urlsplit(PUBLIC_URL).netloc or None
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked for from within, without TLS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_SERVER else 0
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-# Loopback speaks plain HTTP; the checks about TLS are for servers that others reach.
-SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]
+# Other services may stand below the same domain: HSTS is for this host alone, and nobody enters it into a list.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+if not IS_SERVER:  # loopback speaks plain HTTP
+    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W012", "security.W016"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],

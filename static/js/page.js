@@ -2,7 +2,7 @@
 
 /** The CSRF token that Django set as a cookie. */
 export function csrfToken() {
-  const found = document.cookie.split("; ").find((part) => part.startsWith("csrf_"));
+  const found = document.cookie.split("; ").find((part) => /^(__Host-csrf=|csrf_)/.test(part));
   return found ? decodeURIComponent(found.split("=").slice(1).join("=")) : "";
 }
 

@@ -13,12 +13,32 @@ PUBLIC = {
     "locked": "the page that says how to come in",
     "health": "says that the process answers, and nothing else",
     "ready": "says of each part of the site whether it works, for load balancers; 503 is one of its answers",
-    "set_language": "a cookie for the pages' language",
     "webhook": "a provider signs with the connection's secret",
     "telegram_webhook": "Telegram sends the secret that it was given",
     "friend": "friends of a person have no account; the open link's token is the key",
     "friend_begin": "as friend",
     "friend_guess": "as friend",
+    "shared": "visitors of a persona have no account; the link's token is the key",
+    **dict.fromkeys(
+        ("shared_talk", "shared_message", "shared_export", "shared_delete", "shared_stream", "shared_stop"),
+        "as shared, and the visitor's own cookie",
+    ),
+    "invitation": "the one-time link is the way in",
+    **dict.fromkeys(
+        ("account_login", "account_signup", "account_inactive", "mfa_login_webauthn"),
+        "the way in; allauth counts the tries",
+    ),
+    **dict.fromkeys(
+        (
+            "account_email_verification_sent",
+            "account_confirm_email",
+            "account_reset_password",
+            "account_reset_password_done",
+            "account_reset_password_from_key",
+            "account_reset_password_from_key_done",
+        ),
+        "a letter brings somebody here who is not logged in",
+    ),
     "rest:openapi-json": "describes the program, holds no row",
     "rest:nowhere": "says that there is nothing at a wrong address of the API",
 }

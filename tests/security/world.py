@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from chat.models import BlindPair, Conversation, Correction, Message, TelegramAccount
+from chat.models import BlindPair, Conversation, Correction, Message, PersonaShare, TelegramAccount
 from fidelity.models import FriendLink, FriendQuestion, ItemAnswer, Report, ReportItem
 from questionnaires.models import Answer, AnswerRevision, Persona, Question, Questionnaire, QuestionnaireItem, Topic
 from questionnaires.uploads import upload_keep
@@ -97,7 +97,9 @@ def _chat(owner, persona) -> dict[str, Any]:
     account = TelegramAccount.objects.create(
         owner=owner, persona=persona, user_id=7319, name=SECRET, conversation_id=talk.pk
     )
+    share = PersonaShare.objects.create(owner=owner, persona=persona, digest="0" * 64, label=SECRET)
     return {
+        "share_id": share.pk,
         "conversation_id": talk.pk,
         "message_id": reply.pk,
         "correction_id": correction.pk,

@@ -19,6 +19,8 @@ import httpcore2
 import httpx2
 from django.utils.translation import gettext as _
 
+from training.providers.allowed_hosts import host_allowed
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 METADATA = frozenset(
     ipaddress.ip_address(text)
@@ -50,6 +52,7 @@ def check_address(url: str) -> None:
     """AddressRefused if `url` cannot be a provider's address. Names are resolved again when they are connected to."""
     parts = _split(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    _check_host(host)
     literal = _literal(host)
     if literal is not None:
         _check(literal, plain=parts.scheme == "http")
@@ -58,6 +61,14 @@ def check_address(url: str) -> None:
             resolve(host, port, plain=True)
         except OSError:
             return  # it may be reachable later, and is checked then
+
+
+def _check_host(host: str) -> None:
+    if not host_allowed(host):
+        raise AddressRefused(
+            _("%(host)s is not among the providers of this installation. Ask its administrator to allow it.")
+            % {"host": host}
+        )
 
 
 def _split(url: str) -> SplitResult:
@@ -233,6 +244,7 @@ def _bind(request: httpx2.Request, origin: tuple[str, str, int]) -> None:
     """Refuses another origin, and drops headers that the environment added (OPENAI_CUSTOM_HEADERS, OPENAI_ORG_ID)."""
     if _origin(request.url) != origin:
         raise AddressRefused(_("The provider sent us to another address, which is not followed."))
+    _check_host(request.url.host)  # the list may be shorter than when the address was entered
     for name in list(request.headers):
         if name.lower() not in HEADERS and not name.lower().startswith(OF_THE_SDK):
             del request.headers[name]
