@@ -104,7 +104,7 @@ def quota_take(*, user: Any, amounts: Mapping[str, float], reference: str = "") 
 
 
 def usage_add(*, user: Any, kind: str, amount: float, reference: str = "") -> None:
-    """Counts what was used, whatever the limit."""
+    """Counts what was used, whatever the limit. `user`: a person or their key."""
     row = _row(user, _ledger(kind), reference)
     Usage.objects.filter(pk=row.pk).update(amount=F("amount") + amount, is_settled=not reference)
 
@@ -124,7 +124,7 @@ def references_open(*, prefix: str) -> list[str]:
 
 
 def _row(user: Any, kind: str, reference: str = "") -> Usage:
-    key = {"user": user, "kind": kind, "day": timezone.localdate(), "reference": reference}
+    key = {"user_id": getattr(user, "pk", user), "kind": kind, "day": timezone.localdate(), "reference": reference}
     return Usage.objects.get_or_create(**key)[0]
 
 

@@ -196,6 +196,7 @@ class _Clock:
         if self._first and self._finish:
             decoding = max(now - self._first, 1e-3)
             figures["finish"], figures["tokens"] = self._finish.reason, self._finish.tokens
+            figures["prompt_tokens"] = self._finish.prompt_tokens
             figures["first_ms"] = round(1000 * (self._first - self._begun))
             figures["tokens_per_second"] = round(self._finish.tokens / decoding, 1)
         return figures

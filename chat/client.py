@@ -60,10 +60,11 @@ class Elsewhere:
 
 @dataclass(frozen=True)
 class Finish:
-    """The end of a stream: OpenAI's finish reason, and the number of tokens that came."""
+    """The end of a stream: OpenAI's finish reason, and the number of tokens that came and that were read."""
 
     reason: str
     tokens: int
+    prompt_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -130,10 +131,10 @@ async def stream_reply(
 
 
 async def _pieces(stream: AsyncIterator[Any], elsewhere: Elsewhere | None) -> AsyncIterator[str | Finish]:
-    reason, counted, reported = "", 0, 0
+    reason, counted, reported, read = "", 0, 0, 0
     async for chunk in stream:
         if chunk.usage:
-            reported = chunk.usage.completion_tokens
+            reported, read = chunk.usage.completion_tokens, chunk.usage.prompt_tokens or 0
         for choice in chunk.choices[:1]:
             text = choice.delta.content if hasattr(choice, "delta") else choice.text
             reason = choice.finish_reason or reason
@@ -144,7 +145,7 @@ async def _pieces(stream: AsyncIterator[Any], elsewhere: Elsewhere | None) -> As
         raise ProviderFailed(_("“%(name)s” broke off in the middle of the reply.") % {"name": elsewhere.name})
     if not reason:
         raise EngineBroken(_("The model server broke off in the middle of the reply."))
-    yield Finish(reason, reported or counted)
+    yield Finish(reason, reported or counted, read)
 
 
 async def rank(*, query: str, context: str | None, documents: Sequence[Document], top_n: int = 3) -> Ranked:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chat.models import Conversation, Message
+from chat.usage import reply_charge
 from questionnaires.services import Refused
 
 STALE_AFTER = timedelta(seconds=20)  # a reply is written to every second; older: its process died
@@ -35,7 +36,8 @@ def replies_beat(*, texts: Mapping[UUID, str]) -> set[UUID]:
 
 def reply_finish(*, reply_id: UUID, fields: dict[str, Any]) -> None:
     """The end of a claimed reply: `fields` are its state and whatever else is known of it."""
-    Message.objects.filter(pk=reply_id, state=State.STREAMING).update(**fields)
+    if Message.objects.filter(pk=reply_id, state=State.STREAMING).update(**fields):
+        reply_charge(reply_id=reply_id, state=str(fields["state"]), figures=fields.get("figures") or {})
     Conversation.objects.filter(messages=reply_id).update(active_at=timezone.now())
 
 

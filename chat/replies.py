@@ -7,7 +7,6 @@ process that writes it hear each token; others read what is stored about every s
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing
@@ -19,6 +18,7 @@ from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 from django.utils import translation
 
+from accounts.request_id import fresh_context
 from chat import lifecycle
 from chat.answering import Again, Asked, Reply, answer
 from chat.dialogue import dialogue_get
@@ -84,7 +84,7 @@ async def _claim(reply: Message, language: str) -> Progress | None:
 
 def _task_of(work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
     """A task in a context of its own, because the request's one, with its database thread, ends with the request."""
-    task = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
+    task = asyncio.get_running_loop().create_task(work, context=fresh_context())
     _tasks.add(task)
     task.add_done_callback(_ended)
     return task

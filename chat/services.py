@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from chat.lifecycle import make_way
 from chat.models import Conversation, Message
 from chat.sharing.visits import Visit
+from chat.usage import reply_allow
 from questionnaires.dataset import normalise
 from questionnaires.models import Persona
 from questionnaires.services import Refused
@@ -93,6 +94,7 @@ def message_post(
             return first
         _check(text)
         make_way(conversation)
+        reply_allow(persona=persona, version=version)
         conversation.manner = manner or conversation.manner
         return _post(conversation, text, operation_id, version, instead_of)
 

@@ -14,6 +14,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.rates import expensive_check
+from accounts.request_id import adopt, request_id
 from chat import replies, running, services, sse
 from chat.branches import branch_choose, path_get
 from chat.errors import EngineError
@@ -30,6 +32,7 @@ from chat.pages import (
 )
 from chat.told import told_recent
 from questionnaires.models import Persona
+from questionnaires.save_result import within_limits
 from questionnaires.services import Refused
 
 MAX_BODY_BYTES = 12 * services.MAX_CHARACTERS  # JSON may write a character as two \\uXXXX
@@ -85,10 +88,10 @@ async def message(request: HttpRequest, persona_id: uuid.UUID, conversation_id: 
     is_json = request.content_type == "application/json"
     try:
         post = _post_read(request, is_json)
-        reply = await sync_to_async(_store)(persona, conversation_id, post)
+        reply = await sync_to_async(_store)(request, persona, conversation_id, post)
     except Refused as refused:
         if is_json:
-            return JsonResponse({"error": str(refused)}, status=refused.status)
+            return JsonResponse({"error": str(refused)}, status=refused.status, headers=refused.headers)
         again = {"text": request.POST.get("text", ""), "chosen": request.POST.get("version", "")}
         return await sync_to_async(refused_page)(request, persona, conversation_id, refused, **again)
     if is_json:
@@ -120,7 +123,9 @@ def _post_read(request: HttpRequest, is_json: bool) -> Post:
     return post
 
 
-def _store(persona: Persona, conversation_id: uuid.UUID, post: Post) -> Message:
+def _store(request: HttpRequest, persona: Persona, conversation_id: uuid.UUID, post: Post) -> Message:
+    with within_limits():
+        expensive_check(request=request, action="message")
     return services.message_post(
         persona=persona,
         conversation_id=conversation_id,
@@ -166,10 +171,11 @@ def stream(
     A plain view, so that only its beginning needs a thread: an open stream has none.
     """
     reply = reply_or_404(request, persona_id, conversation_id, message_id)
-    return StreamingHttpResponse(_events(reply), content_type=sse.CONTENT_TYPE, headers=sse.HEADERS)
+    return StreamingHttpResponse(_events(reply, request_id()), content_type=sse.CONTENT_TYPE, headers=sse.HEADERS)
 
 
-async def _events(reply: Message) -> AsyncIterator[str]:
+async def _events(reply: Message, request: str) -> AsyncIterator[str]:
+    adopt(request)
     yield sse.event("open", {})
     async for name, data in replies.reply_stream(reply=reply):
         yield sse.event(name, data)

@@ -7,6 +7,7 @@ files, go Django's way.
 
 import asyncio
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any
@@ -97,6 +98,7 @@ class Application(ASGIHandler):
         sys.setswitchinterval(SWITCH_SECONDS)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        scope["came"] = time.perf_counter()  # waiting for a turn counts (operations.middleware)
         view = _plain_view(scope) if scope["type"] == "http" else None
         if view is None:
             await super().__call__(scope, receive, send)

@@ -72,6 +72,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "persona_site.handler.static_files",
+    "operations.middleware.observed",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -278,12 +279,27 @@ CELERY_BEAT_SCHEDULE = {
     "backup": {"task": "operations.backup_tasks.daily_backup", "schedule": 3600.0, "options": {"expires": 3000}},
 }
 
+LOG_FORMAT = ENV.LOG_FORMAT
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "filters": {"tokens_out": {"()": "chat.sharing.redaction.TokensOut"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["tokens_out"]}},
+    "filters": {
+        "tokens_out": {"()": "chat.sharing.redaction.TokensOut"},
+        "without_words": {"()": "persona_site.logs.WithoutWords"},
+    },
+    "formatters": {"plain": {"()": "persona_site.logs.Plain"}, "json": {"()": "persona_site.logs.JsonLines"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["without_words", "tokens_out"],
+        }
+    },
     "root": {"handlers": ["console"], "level": ENV.LOG_LEVEL},
-    "loggers": {"django.server": {"level": "WARNING"}, "httpx2": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
+    # Without handlers of their own, which would print whole exceptions.
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO"},
+        **{name: {"handlers": [], "level": "WARNING"} for name in ("uvicorn", "uvicorn.error", "django.server")},
+        **{name: {"level": "WARNING"} for name in ("httpx", "httpx2")},
+    },
 }

@@ -1,17 +1,37 @@
 """What becomes of a save, and why one is refused."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from accounts.quotas import QuotaExceeded
 from questionnaires.comparing import differences, merge
 
 
 class Refused(Exception):
-    """The request cannot be met; the message is a sentence for the person. `status` is HTTP's code for it."""
+    """The request cannot be met; the message is a sentence for the person. `status` is HTTP's code for it.
 
-    def __init__(self, message: str, status: int = 400) -> None:
+    `retry_after`: seconds after which it can be met; None where time does not help.
+    """
+
+    def __init__(self, message: str, status: int = 400, retry_after: int | None = None) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.retry_after = status, retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of an answer that says so."""
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
+
+@contextmanager
+def within_limits() -> Iterator[None]:
+    """What is refused inside because a limit is reached is refused with 429."""
+    try:
+        yield
+    except QuotaExceeded as exceeded:
+        raise Refused(str(exceeded), exceeded.status, exceeded.retry_after) from None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 
+from chat.signals import translation_ended
 from chat.translation.errors import TranslationFailed
 from chat.translation.names import Name, Protected, protect
 from chat.translation.pieces import pieces_of
@@ -30,12 +31,16 @@ async def text_translate(
     """
     try:
         async with asyncio.timeout(WHOLE_SECONDS):
-            return await _translate(translator, text, source, target, protect(text, names, outward=outward))
+            found = await _translate(translator, text, source, target, protect(text, names, outward=outward))
     except TimeoutError:
+        translation_ended.send(sender=Translator, translator=translator.key, is_done=False)
         raise sentences.too_slow(translator.title) from None
     except TranslationFailed as failed:
+        translation_ended.send(sender=Translator, translator=translator.key, is_done=False)
         logger.info("translator %s failed: %s to %s, %d characters", translator.key, source, target, len(text))
         raise failed
+    translation_ended.send(sender=Translator, translator=translator.key, is_done=True)
+    return found
 
 
 async def _translate(translator: Translator, text: str, source: str, target: str, safe: Protected) -> str:

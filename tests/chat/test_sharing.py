@@ -647,7 +647,7 @@ def test_the_token_stands_in_no_log(guest, settings, engine, version):
         guest.browser.get(guest.at("shared_talk"))
     finally:
         logging.getLogger().removeHandler(listener)
-    assert "Method Not Allowed (PUT): /with/…/" in heard.getvalue()
-    assert "Not Found: /with/…/" in heard.getvalue()
+    assert "Method Not Allowed (PUT): " in heard.getvalue()
+    assert "Not Found: " in heard.getvalue()
     assert guest.token not in heard.getvalue()
     assert "AAAA" not in heard.getvalue()
