@@ -99,7 +99,9 @@ def archive_execute(*, job_id: UUID, should_stop: Callable[[], bool] = never) ->
     try:
         _work(claim, should_stop)
     except LeaseLost:
-        logger.info("Archive %s is worked on by somebody else", job_id)
+        logger.info("Archive %s is worked on by somebody else, or deleted", job_id)
+        if not ArchiveJob.objects.filter(pk=job_id).exists():
+            _file_of(claim).unlink(missing_ok=True)
     except Stopped:
         claim.put_back(state=State.QUEUED)
     except Cancelled:

@@ -101,6 +101,7 @@ class Erasure(Job):
     digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the token that opens the receipt
     created_at = models.DateTimeField(default=timezone.now)
     tries_elsewhere = models.PositiveSmallIntegerField(default=0)  # rounds of deleting at providers
+    kept = models.JSONField(default=dict)  # what the steps remember: {"looks": int, "gone": [ids at providers]}
     receipt = models.JSONField(default=dict)  # privacy.receipts.Receipt
     expires_at = models.DateTimeField(null=True)  # of the receipt
 

@@ -7,9 +7,11 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from privacy.archives import archive_execute, archives_expire
+from privacy.archives import archive_execute, archives_expire, leftovers_remove
+from privacy.erasing import erasure_execute
+from privacy.erasures import erasures_expire
 from privacy.jobs import jobs_sweep
-from privacy.models import ArchiveJob, Job
+from privacy.models import ArchiveJob, Erasure, Job
 from questionnaires.doorbell import publish as _publish
 from training.tasks import is_shutting_down
 
@@ -23,8 +25,12 @@ def _archive(job_id: UUID) -> None:
     archive_execute(job_id=job_id, should_stop=is_shutting_down)
 
 
-WORK = {"ArchiveJob": _archive}
-MODELS: dict[str, type[Job]] = {"ArchiveJob": ArchiveJob}
+def _erasure(job_id: UUID) -> None:
+    erasure_execute(job_id=job_id, should_stop=is_shutting_down)
+
+
+WORK = {"ArchiveJob": _archive, "Erasure": _erasure}
+MODELS: dict[str, type[Job]] = {"ArchiveJob": ArchiveJob, "Erasure": Erasure}
 
 
 @shared_task(name="privacy.tasks.sweep")  # type: ignore[untyped-decorator]
@@ -37,6 +43,8 @@ def sweep() -> None:
 def keep_house() -> None:
     """What is kept for a time goes when that is over."""
     archives_expire()
+    leftovers_remove()
+    erasures_expire()
 
 
 def enqueue(job: Job) -> bool:
