@@ -26,7 +26,9 @@ class Conversation(Owned):
         NATURAL = "natural"  # the model speaks, of what the person told
         FREE = "free"  # the model may speak of anything
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
+    owner = models.ForeignKey(  # type: ignore[assignment]  # none for a visitor's
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+"
+    )
     persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="conversations")
     share = models.ForeignKey("PersonaShare", null=True, on_delete=models.CASCADE, related_name="conversations")
     visitor = models.CharField(
@@ -73,7 +75,9 @@ class Message(Owned):
     RUNNING = [State.PENDING, State.STREAMING]
     place: Any = None  # among what was said at the same point: a chat.branches.Place where that was looked up
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
+    owner = models.ForeignKey(  # type: ignore[assignment]  # none for a visitor's
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+"
+    )
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
     number = models.PositiveIntegerField()  # in the order of their making, over all branches
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")  # said before it

@@ -23,6 +23,7 @@ from training.models import PersonaModel
 
 GAP = timedelta(seconds=2)  # between two messages of a visitor
 A_MINUTE = 30  # messages of all visitors of a share: a new key is had by dropping a cookie
+EARLIER = 20  # talks in a visitor's list
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
@@ -85,11 +86,11 @@ def talks_of(*, visit: Visit) -> QuerySet[Conversation]:
     return rows.exclude(visitor="")
 
 
-def talks_earlier(*, visit: Visit, current: UUID) -> QuerySet[Conversation, dict[str, Any]]:
+def talks_earlier(*, visit: Visit, current: UUID) -> list[dict[str, Any]]:
     """The visitor's other talks: id, when, and the first words of each."""
     said = Message.objects.filter(conversation=OuterRef("pk"), role=Message.Role.PERSON).order_by("number")
     rows = talks_of(visit=visit).exclude(pk=current).annotate(words=Subquery(said.values("text")[:1]))
-    return rows.values("id", "active_at", "words")
+    return [dict(row) for row in rows.values("id", "active_at", "words")[:EARLIER]]
 
 
 def reply_find(*, visit: Visit, conversation_id: UUID, reply_id: UUID) -> Message | None:
@@ -136,4 +137,4 @@ def talk_as_text(*, talk: Conversation, share: PersonaShare) -> str:
 
 def never_told(*, share: PersonaShare) -> str:
     """Whether it was never told or is not shared is nobody's business."""
-    return _("%(name)s has told me nothing about that that I could use here.") % {"name": share.persona.name}
+    return _("%(name)s told me nothing about that for this talk.") % {"name": share.persona.name}

@@ -25,8 +25,6 @@ from chat.views import MAX_BODY_BYTES
 from questionnaires.services import Refused
 from training.connections import host_of
 
-EARLIER = 20  # talks in the list
-
 
 @require_GET
 @for_visitors
@@ -67,7 +65,7 @@ def _page(
         "talk_id": key,
         "talk": talk,
         "messages_shown": [_shown(message, visit) for message in path_get(conversation=talk)] if talk else [],
-        "earlier": speaking.talks_earlier(visit=visit, current=key)[:EARLIER],
+        "earlier": speaking.talks_earlier(visit=visit, current=key),
         "provider": host_of(version.connection) if version and version.connection else "",
         "is_owner": request.user.pk == share.owner_id,
         "operation": uuid.uuid4().hex,

@@ -226,7 +226,7 @@ def test_json_has_the_addresses_of_the_reply_and_a_repeated_post_the_same_one(gu
 def test_it_says_that_it_knows_nothing_and_offers_no_question(guest, engine, told):
     engine.known = False
     page = words(guest.say("What is your blood type?"))
-    assert "Ada has told me nothing about that" in page
+    assert "Ada told me nothing about that" in page
     assert "Answer “" not in page
     assert "own question" not in page
     assert not any(body["documents"][0]["id"] == "q0" for body in engine.bodies("/v1/rerank"))  # no bank is asked
