@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from chat import client
 from chat.errors import ProviderFailed
+from chat.raw import RawRenderer
 from questionnaires.dataset import Messages, Note, Renderer, Turn, renderer
 from questionnaires.models import Persona
 from questionnaires.services import Refused
@@ -31,12 +32,20 @@ class Speaker:
     elsewhere: client.Elsewhere | None = None
     version: PersonaModel | None = None  # none: the bare base model
 
+    @property
+    def is_raw(self) -> bool:
+        """Whether it learned a program's file: there is nobody whose notes it could rest on."""
+        return isinstance(self.renderer, RawRenderer)
+
     def prompt(self, text: str, notes: Sequence[Note], turns: Sequence[Turn] = ()) -> str | Messages:
         return self.renderer.prompt(text, name=self.name, notes=notes, turns=turns)
 
 
 def speaker_get(*, persona: Persona, version: PersonaModel | None) -> Speaker:
     """The version, or the bare base model with the persona's name. EngineError if its provider cannot be asked."""
+    if persona.made_from:
+        model = _bare_name(settings.BASE_MODEL) if version is None else str(version.pk)
+        return Speaker(model, RawRenderer(version.format if version else BARE_FORMAT), persona.name, version=version)
     if version is None:
         return bare_speaker(persona.name)
     if is_remote(version):
