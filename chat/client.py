@@ -12,7 +12,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
@@ -34,7 +34,9 @@ from chat.errors import (
     ProviderFailed,
     RequestRejected,
 )
+from chat.servers import ELSEWHERE, make_ready, note_failure, servers_of
 from questionnaires.dataset import Messages
+from training.engines import engines_for_async, patient_socket
 from training.providers.addresses import AddressRefused, AsyncGuardedTransport
 from training.providers.base import Endpoint
 
@@ -118,8 +120,47 @@ async def stream_reply(
         "stream_options": {"include_usage": True},
     }
     begun = {"continue_final_message": True, "add_generation_prompt": False} if is_begun else None
+    if elsewhere is not None:
+        async with aclosing(_stream("", elsewhere, prompt, wanted, begun)) as pieces:
+            async for piece in pieces:
+                yield piece
+        return
+    async with aclosing(_stream_of_any(prompt, wanted, begun)) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+async def _stream_of_any(
+    prompt: str | Messages, wanted: dict[str, Any], begun: dict[str, Any] | None
+) -> AsyncGenerator[str | Finish, None]:
+    """From the first server that answers. What has begun is not begun again elsewhere: the person has read it."""
+    model = wanted["model"]
+    urls = await servers_of(model)
+    for url in urls:
+        came = False
+        try:
+            await make_ready(url, model)
+            async with aclosing(_stream(url, None, prompt, wanted, begun)) as pieces:
+                async for piece in pieces:
+                    came = True
+                    yield piece
+        except ELSEWHERE as error:
+            if came or url == urls[-1]:
+                raise
+            note_failure(url, model, error)
+        else:
+            return
+
+
+async def _stream(
+    url: str,
+    elsewhere: Elsewhere | None,
+    prompt: str | Messages,
+    wanted: dict[str, Any],
+    begun: dict[str, Any] | None,
+) -> AsyncGenerator[str | Finish, None]:
     with _sentences(elsewhere):
-        async with _client(elsewhere) as client:
+        async with _client(url, elsewhere) as client:
             if isinstance(prompt, str):
                 stream = await client.completions.create(prompt=prompt, **wanted)
             else:
@@ -160,10 +201,23 @@ async def rank(*, query: str, context: str | None, documents: Sequence[Document]
             ],
             "top_n": top_n,
         }
-        with _sentences():
-            async with _client() as client:
-                reply = await client.post("/rerank", body=body, cast_to=object)
+        reply = await _rerank(body, documents[0].id if documents else "")
     return _ranked(reply, len(documents))
+
+
+async def _rerank(body: dict[str, Any], key: str) -> object:
+    """By the server that has read these documents before, as far as there is one."""
+    urls = await engines_for_async(key)
+    for url in urls:
+        try:
+            with _sentences():
+                async with _client(url) as client:
+                    return await client.post("/rerank", body=body, cast_to=object)
+        except ELSEWHERE as error:
+            if url == urls[-1]:
+                raise
+            note_failure(url, "", error)
+    raise EngineStarting(_("The model server is still starting. Try again in a moment."))
 
 
 def _turn() -> asyncio.Semaphore:
@@ -183,11 +237,12 @@ def _ranked(reply: Any, count: int) -> Ranked:
     return ranked
 
 
-def _client(elsewhere: Elsewhere | None = None) -> AsyncOpenAI:
+def _client(url: str, elsewhere: Elsewhere | None = None) -> AsyncOpenAI:
     timeout = httpx2.Timeout(FIRST_BYTE_SECONDS, connect=CONNECT_SECONDS)
     if elsewhere is None:
-        base_url, key = settings.ENGINE_URL + "/v1", "local"
-        http = httpx2.AsyncClient(verify=_tls(), trust_env=False, follow_redirects=False, timeout=timeout)
+        base_url, key = url + "/v1", settings.ENGINE_TOKEN or "local"
+        transport = httpx2.AsyncHTTPTransport(verify=_tls(), trust_env=False, socket_options=patient_socket())
+        http = httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False, timeout=timeout)
     else:
         base_url, key = elsewhere.endpoint.base_url, elsewhere.endpoint.key or "none"
         guard = AsyncGuardedTransport(base_url)

@@ -6,7 +6,7 @@ Address and key are explicit and nothing is taken from the environment; a provid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ import httpx2
 from django.utils.translation import gettext as _
 
 from questionnaires.dataset import Messages
+from training.engines import engine_headers, engine_is_away, engines_for, patient_socket
 from training.providers.addresses import AddressRefused, GuardedTransport, tls
 from training.providers.base import Endpoint
 
@@ -68,17 +69,23 @@ class Ranking:
     known: bool
 
 
+Servers = Callable[[str], Sequence[str]]
+
+
 class EngineClient:
     """`name` is what the person calls it."""
 
-    def __init__(self, client: httpx2.Client, name: str) -> None:
-        self._client, self._name = client, name
+    def __init__(self, client: httpx2.Client, name: str, servers: Servers | None = None) -> None:
+        """`servers` says where a model is asked for; without it the client's own address is the only one."""
+        self._client, self._name, self._servers = client, name, servers
 
     @classmethod
-    def local(cls, url: str) -> Self:
+    def local(cls, url: str = "") -> Self:
+        """The server at `url`; without it those of the site, a version always at the same one as far as it is up."""
         timeout = httpx2.Timeout(REPLY_SECONDS, connect=CONNECT_SECONDS)
-        client = httpx2.Client(base_url=f"{url}/v1", verify=tls(), trust_env=False, timeout=timeout)
-        return cls(client, _("The model server"))
+        transport = httpx2.HTTPTransport(verify=tls(), trust_env=False, socket_options=patient_socket())
+        client = httpx2.Client(transport=transport, trust_env=False, timeout=timeout, headers=engine_headers())
+        return cls(client, _("The model server"), lambda key: [url] if url else engines_for(key))
 
     @classmethod
     def at_provider(cls, endpoint: Endpoint, name: str) -> Self:
@@ -130,8 +137,20 @@ class EngineClient:
             raise self._broken() from None
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """From the first server that answers at all; a refusal is an answer."""
+        if self._servers is None:
+            return self._post_to("", path, body)
+        urls = self._servers(str(body.get("model") or ""))
+        for url in urls[:-1]:
+            try:
+                return self._post_to(f"{url}/v1", path, body)
+            except EngineAway:
+                engine_is_away(url)
+        return self._post_to(f"{urls[-1]}/v1", path, body)
+
+    def _post_to(self, base: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         try:
-            response = self._client.post(path, json=body)
+            response = self._client.post(f"{base}{path}", json=body)
             found = response.json() if response.status_code == httpx2.codes.OK else {}
         except AddressRefused as refused:
             raise AskingRefused(str(refused)) from refused

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -208,7 +207,7 @@ def _try_again(claim: Claim, away: EngineAway) -> float | None:
 
 @contextmanager
 def _cast(report: Report) -> Iterator[Cast]:
-    local = EngineClient.local(settings.ENGINE_URL)
+    local = EngineClient.local()
     with ScoringEngine(report, local) as scoring:
         cast = Cast(report, local, scoring.client)
         try:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from uuid import UUID
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from fidelity.asking import REPLY_TOKENS
@@ -23,7 +22,7 @@ def replies_make(*, link_id: UUID) -> None:
     found = link.filter(state=FriendLink.State.PREPARING).first()
     if found is None:
         return
-    local = EngineClient.local(settings.ENGINE_URL)
+    local = EngineClient.local()
     cast = Cast(Report(owner_id=found.owner_id, persona=found.persona, version=found.version), local)
     try:
         link_prepare(link=found, speakers=_speakers(found, cast))

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import httpx2
 from django.conf import settings
 
+from training.engines import engine_urls
 from training.providers.addresses import tls
 from training.providers.local import LAUNCHER
 
@@ -30,7 +31,7 @@ def engine_running() -> Iterator[str]:
 
     `settings.ENGINE_URL` names it meanwhile. Raises EngineDidNotStart with a sentence if it does not come up.
     """
-    if is_up(settings.ENGINE_URL):
+    if any(is_up(url) for url in engine_urls()):
         yield settings.ENGINE_URL
         return
     before = settings.ENGINE_URL
