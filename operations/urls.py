@@ -6,4 +6,5 @@ from operations import views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", views.ready, name="ready"),
+    path("metrics", views.metrics, name="metrics"),
 ]

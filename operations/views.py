@@ -1,10 +1,19 @@
 """What programs ask about this installation."""
 
-from django.http import HttpRequest, JsonResponse
+import hmac
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
+from accounts.rates import address_of
+from operations.metrics import metrics_text
 from operations.readiness import PARTS, parts_get
+
+BY_A_PROXY = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
 
 
 @never_cache
@@ -23,4 +32,25 @@ def ready(request: HttpRequest) -> JsonResponse:
     return response
 
 
-ready.login_required = False  # type: ignore[attr-defined]
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For Prometheus: with METRICS_TOKEN as a bearer, or, where none is set, from this computer. 404 for others."""
+    if not _may_read(request):
+        raise Http404
+    return HttpResponse(metrics_text(), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def _may_read(request: HttpRequest) -> bool:
+    if settings.METRICS_TOKEN:
+        wanted = f"Bearer {settings.METRICS_TOKEN}".encode()
+        return hmac.compare_digest(request.headers.get("Authorization", "").encode(), wanted)
+    try:
+        is_near = ip_address(address_of(request)).is_loopback
+    except ValueError:
+        return False
+    return is_near and not any(header in request.headers for header in BY_A_PROXY)  # else: from anywhere
+
+
+for _view in (ready, metrics):
+    _view.login_required = False  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ PUBLIC = {
     "locked": "the page that says how to come in",
     "health": "says that the process answers, and nothing else",
     "ready": "says of each part of the site whether it works, for load balancers; 503 is one of its answers",
+    "metrics": "numbers alone, for this computer or with METRICS_TOKEN; nobody else finds it",
     "webhook": "a provider signs with the connection's secret",
     "telegram_webhook": "Telegram sends the secret that it was given",
     "friend": "friends of a person have no account; the open link's token is the key",
