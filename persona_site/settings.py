@@ -39,7 +39,7 @@ BASE_DIR_CACHE = DATA_DIR / "base"  # base models, made ready once
 SECRET_KEY = ENV.DJANGO_SECRET_KEY or secret(DATA_DIR / "secrets", "django")
 SEALING_KEY = ENV.SEALING_KEY or secret(DATA_DIR / "secrets", "keys")  # for keys of other services; backups need it
 DEBUG = ENV.DEBUG
-ALLOWED_HOSTS = host_names(ENV.ALLOWED_HOSTS)
+ALLOWED_HOSTS = [*host_names(ENV.ALLOWED_HOSTS), "127.0.0.1", "localhost"]  # it may always ask itself how it is
 PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or ""
 ALLOWED_HOSTS += [PUBLIC_HOST] if PUBLIC_HOST else []
 PROVIDER_HOSTS = None if ENV.SIGN_UP == "off" else host_names(ENV.PROVIDER_HOSTS)  # None: any
@@ -112,6 +112,17 @@ TEMPLATES = [
 ]
 
 
+# libpq notices within some ten seconds that the server's machine is gone without a word.
+SERVER_WATCH = {
+    "connect_timeout": 5,
+    "keepalives_idle": 4,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+NAMED = {"dbname", "user", "password", "host", "port"}  # Django has names of its own for these
+
+
 def database(url: str) -> dict[str, Any]:
     """Django's description of the database at `url` (PostgreSQL), or of SQLite in DATA_DIR."""
     if not url:
@@ -143,6 +154,7 @@ def database(url: str) -> dict[str, Any]:
         "PORT": parts.get("port", ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": SERVER_WATCH | {name: value for name, value in parts.items() if name not in NAMED},
     }
 
 
