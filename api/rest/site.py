@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_safe
 from ninja import NinjaAPI
@@ -47,7 +47,7 @@ def _patterns() -> list[URLPattern]:
     for pattern in found:
         view = require_safe(pattern.callback) if pattern.name == "openapi-json" else pattern.callback
         pattern.callback = with_sentences(view)
-    return [path("docs", docs, name="docs"), *found, path("<path:rest>", _nothing_there, name="nowhere")]
+    return [path("docs", docs, name="docs"), *found, re_path(r"^(?P<rest>[\s\S]+)$", _nothing_there, name="nowhere")]
 
 
 urls = (_patterns(), "rest", "rest")
