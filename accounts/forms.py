@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from allauth.account.forms import SignupForm
+from allauth.account.forms import LoginForm, SignupForm
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
+from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
@@ -14,7 +15,18 @@ from django.utils.translation import gettext as _
 
 from accounts.adapter import INVITATION, invitation_of
 from accounts.invitations import invitation_use
+from accounts.quota_tables import Quota
 from accounts.refusing import Refused
+
+
+class LogInForm(LoginForm):
+    """allauth's, in the words of the book."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = _("E-mail address")
+        self.fields["password"].help_text = ""
+        self.fields["remember"].label = _("Stay logged in on this device")
 
 
 class SignUpForm(SignupForm):
@@ -22,6 +34,8 @@ class SignUpForm(SignupForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["email"].label = _("E-mail address")
+        self.fields["password1"].help_text = ""  # the page says it in one line
         self.invitation = invitation_of(context.request)
         if self.invitation and self.invitation.email:
             self.fields["email"].initial = self.invitation.email
@@ -55,3 +69,11 @@ class PasskeyForm(AddWebAuthnForm):
         self.fields["name"].label = _("A name for it, to tell it from others")
         passwordless = self.fields["passwordless"]
         passwordless.label, passwordless.initial = _("It logs me in by itself, without the password"), True
+
+
+class QuotaForm(forms.ModelForm):  # type: ignore[type-arg]  # it takes no argument when it runs
+    """A person's own limits. Left empty, the installation's counts; 0 is none."""
+
+    class Meta:
+        model = Quota
+        exclude = ("user",)  # noqa: DJ006 (each further limit of the table belongs here, too)

@@ -12,11 +12,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.adapter import INVITATION
+from accounts.audit import audit_record
+from accounts.forms import QuotaForm
 from accounts.invitations import LIFE, invitation_create, invitation_find, invitation_revoke, invitations_open
-from accounts.people import people_list, person_change
+from accounts.people import name_of, people_list, person_change
+from accounts.quota_tables import Quota
+from accounts.quotas import default_limit, usage_of
 from accounts.refusing import Refused
 from accounts.views import visitor
 
@@ -73,6 +77,23 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
     except Refused as refused:
         messages.error(request, str(refused))
     return redirect("people")
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@staff_only
+def limits(request: HttpRequest, pk: int) -> HttpResponse:
+    """How much a person may use, beside what the installation gives and what they used."""
+    found = get_object_or_404(User, pk=pk)
+    form = QuotaForm(request.POST or None, instance=Quota.objects.filter(user=found).first() or Quota(user=found))
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        audit_record(action="limits-changed", actor=visitor(request), subject=found)
+        messages.success(request, _("The limits are kept."))
+        return redirect("people")
+    rows = [(field, default_limit(field.name), usage_of(user=found, kind=field.name)) for field in form]
+    context = {"form": form, "rows": rows, "name": name_of(found)}
+    return render(request, "accounts/limits.html", context, status=400 if form.is_bound else 200)
 
 
 @never_cache

@@ -198,7 +198,8 @@ AUTH_PASSWORD_VALIDATORS = [
     }.items()
 ]
 ACCOUNT_ADAPTER, MFA_ADAPTER = "accounts.adapter.Adapter", "persona_site.second_factor.SecondFactor"
-ACCOUNT_FORMS, MFA_FORMS = {"signup": "accounts.forms.SignUpForm"}, {"add_webauthn": "accounts.forms.PasskeyForm"}
+ACCOUNT_FORMS = {"login": "accounts.forms.LogInForm", "signup": "accounts.forms.SignUpForm"}
+MFA_FORMS = {"add_webauthn": "accounts.forms.PasskeyForm"}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if ENV.VERIFY_EMAIL else "none"

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.forms import BoundField
 from django.http import HttpRequest
 from django.http.request import split_domain_port
 
@@ -12,6 +13,22 @@ from accounts.adapter import Adapter
 from accounts.claiming import somebody_can_log_in
 
 register = template.Library()
+BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari"))
+SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"))
+SYSTEMS += (("Mac OS", "macOS"), ("Linux", "Linux"))
+
+
+@register.filter
+def input_of(field: BoundField) -> str:
+    """The field without the grey words inside, which only repeat its label."""
+    return field.as_widget(attrs={"placeholder": False})
+
+
+@register.filter
+def browser_of(user_agent: str) -> str:
+    """ "Firefox, Linux" for what a browser calls itself; its own words where they say neither."""
+    names = [next((name for mark, name in of if mark in user_agent), "") for of in (BROWSERS, SYSTEMS)]
+    return ", ".join(filter(None, names)) or user_agent[:60]
 
 
 @register.simple_tag(takes_context=True)

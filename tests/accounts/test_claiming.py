@@ -12,6 +12,7 @@ from questionnaires.models import Question
 from questionnaires.services import answer_save
 from tests.accounts.conftest import PASSWORD
 
+pytestmark = pytest.mark.usefixtures("quick")
 CLAIM = {"email": "Ada@Example.org", "password": PASSWORD}
 
 
