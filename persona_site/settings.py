@@ -288,6 +288,8 @@ CELERY_BEAT_SCHEDULE = {
     "thin": {"task": "questionnaires.tasks.thin_histories", "schedule": 6 * 3600.0, "options": {"expires": 3600}},
     "likeness": {"task": "fidelity.tasks.sweep", "schedule": 15.0, "options": {"expires": 14}},
     "purge": {"task": "chat.tasks.purge", "schedule": 60.0, "options": {"expires": 59}},
+    "privacy": {"task": "privacy.tasks.sweep", "schedule": 15.0, "options": {"expires": 14}},
+    "keep": {"task": "privacy.tasks.keep_house", "schedule": 6 * 3600.0, "options": {"expires": 3600}},
     "canary": {"task": "operations.tasks.canary", "schedule": 60.0, "options": {"expires": 59}},
     "backup": {"task": "operations.backup_tasks.daily_backup", "schedule": 3600.0, "options": {"expires": 3000}},
 }

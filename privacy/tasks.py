@@ -12,6 +12,7 @@ from privacy.erasing import erasure_execute
 from privacy.erasures import erasures_expire
 from privacy.jobs import jobs_sweep
 from privacy.models import ArchiveJob, Erasure, Job
+from privacy.retention import retention_apply
 from questionnaires.doorbell import publish as _publish
 from training.tasks import is_shutting_down
 
@@ -45,6 +46,7 @@ def keep_house() -> None:
     archives_expire()
     leftovers_remove()
     erasures_expire()
+    retention_apply()
 
 
 def enqueue(job: Job) -> bool:

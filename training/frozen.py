@@ -14,7 +14,7 @@ from questionnaires.services import Refused, dataset_build
 from training.file_source import file_rows, overrides_of
 from training.models import TrainingRun
 from training.row_files import TRAIN, VALIDATION, RowFiles, row_files, sha256_of
-from training.storage import StoreAway, fetch, has_store, share
+from training.storage import StoreAway, fetch, forget, has_store, share
 
 JOB = "job.json"
 FROZEN = (TRAIN, VALIDATION, JOB)
@@ -75,6 +75,14 @@ def rows_bring(run: TrainingRun) -> None:
     if has_store():
         with suppress(StoreAway):
             rows_fetch(run)
+
+
+def rows_forget(run: TrainingRun) -> bool:
+    """Removes what the run learned from, here and in the store; whether there was anything. Its row stays."""
+    was_here = run.folder.is_dir()
+    shutil.rmtree(run.folder, ignore_errors=True)
+    forget(run.folder)
+    return was_here
 
 
 def _of_this_machine() -> dict[str, Any]:

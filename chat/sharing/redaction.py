@@ -3,7 +3,7 @@
 import logging
 import re
 
-_TOKEN = re.compile(r"(/(?:with|which)/)[\w-]{8,}")
+_TOKEN = re.compile(r"(/(?:with|which|receipt)/)[\w-]{8,}")
 
 
 class TokensOut(logging.Filter):

@@ -162,7 +162,7 @@ def test_the_plan_tells_what_goes(life):
 
 
 def test_what_is_at_a_provider_is_deleted_there(life, standin):
-    row, file_id = at_provider(life, standin)
+    at_provider(life, standin)
     receipt = done(erasure_ask(owner=life)[0]).receipt
     assert receipt["deleted_elsewhere"] == {"file": 1, "model": 1}
     assert [left["id"] for left in receipt["left_elsewhere"]] == ["ft:one"]

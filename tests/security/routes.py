@@ -24,6 +24,8 @@ PUBLIC = {
         ("shared_talk", "shared_message", "shared_export", "shared_delete", "shared_stream", "shared_stop"),
         "as shared, and the visitor's own cookie",
     ),
+    "receipt": "of an account that is gone; the link's token is the key",
+    "receipt_file": "as receipt",
     "invitation": "the one-time link is the way in",
     **dict.fromkeys(
         ("account_login", "account_signup", "account_inactive", "mfa_login_webauthn"),
@@ -61,8 +63,9 @@ class Route:
         }
 
     def address(self, values: dict[str, Any]) -> str:
-        """With `values` by name; what they lack is made up."""
-        return "/" + "".join(_filled(piece, values) for piece in self.pieces)
+        """With `values` by name, or by route and name; what they lack is made up."""
+        own = {name: values[key] for name in self.arguments if (key := f"{self.name}:{name}") in values}
+        return "/" + "".join(_filled(piece, values | own) for piece in self.pieces)
 
 
 def _filled(piece: Any, values: dict[str, Any]) -> str:
