@@ -98,7 +98,7 @@ class TransformersBackend:
     def score_all(
         self, prompts: Sequence[str], texts: Sequence[str], adapter: Adapter | None, slot: int
     ) -> Iterator[list[Logprob]]:
-        """What all prompts begin with is read once; what follows, with each text, is one batch.
+        """What all prompts begin with is read once, then their ends as one batch, then each text after each of them.
 
         A pass over few tokens costs as much as one over a hundred, since all weights are read for it.
         """
@@ -107,16 +107,40 @@ class TransformersBackend:
         self._check(max(before, key=len) + max(added, key=len))
         shared = min(_common(before[0], ids) for ids in before)
         shared = min(shared, min(map(len, before)) - 1)  # the last token's logits foretell a text's first one
-        rows = [(ids[shared:], text) for ids in before for text in added]
         with torch.inference_mode():
             if shared:
                 self._read(before[0][:shared], adapter)
             else:
                 self._cache = None
-            logits = self._batch([[*rest, *text[:-1]] for rest, text in rows], adapter)
-        for (rest, text), found in zip(rows, logits, strict=True):
-            places = found[len(rest) - 1 : len(rest) + len(text) - 1]
-            yield [self._logprob(row.float(), token, 0) for row, token in zip(places, text, strict=True)]
+            logits: dict[int, list[torch.Tensor]] = {}
+            for places in _of_one_length(before):
+                found = self._after([before[place][shared:] for place in places], added, adapter)
+                logits |= dict(zip(places, found, strict=True))
+        for place in range(len(before)):
+            for text, found in zip(added, logits[place], strict=True):
+                yield [self._logprob(row.float(), token, 0) for row, token in zip(found, text, strict=True)]
+
+    def _after(
+        self, ends: Sequence[list[int]], texts: Sequence[list[int]], adapter: Adapter | None
+    ) -> list[list[torch.Tensor]]:
+        """For each end (all of one length) and text the logits of its tokens, shape (tokens, vocabulary)."""
+        cache = copy.deepcopy(self._cache[2]) if self._cache is not None else None
+        if cache is not None:
+            cache.batch_repeat_interleave(len(ends))
+        ended = self._under(adapter, torch.tensor(ends, device=self._device), cache, logits_to_keep=1)
+        firsts = ended.logits.cpu()
+        longest = max(map(len, texts)) - 1
+        if longest < 1:
+            return [[first for _text in texts] for first in firsts]
+        cache = ended.past_key_values
+        cache.batch_repeat_interleave(len(texts))
+        fed = [(text[:-1] + [text[-1]] * longest)[:longest] for _end in ends for text in texts]  # the rest is not read
+        later = self._under(adapter, torch.tensor(fed, device=self._device), cache).logits.cpu()
+        later = later.unflatten(0, (len(ends), len(texts)))
+        return [
+            [torch.cat([first, rest[: len(text) - 1]]) for text, rest in zip(texts, rests, strict=True)]
+            for first, rests in zip(firsts, later, strict=True)
+        ]
 
     def _read(self, ids: list[int], adapter: Adapter | None) -> None:
         """Leaves keys and values of `ids` in the cache; what it has of their beginning is not read again."""
@@ -140,17 +164,6 @@ class TransformersBackend:
         if (surplus := cache.get_seq_length() - length) > 0:
             cache.crop(-surplus)
         return True
-
-    def _batch(self, rows: Sequence[list[int]], adapter: Adapter | None) -> torch.Tensor:
-        """Logits after each token of the rows, behind the cached beginning; shape (rows, longest, vocabulary)."""
-        longest = max(map(len, rows))
-        cache = None
-        if self._cache is not None:
-            cache = copy.deepcopy(self._cache[2])
-            cache.batch_repeat_interleave(len(rows))
-        fed = [row + [row[-1]] * (longest - len(row)) for row in rows]  # what follows a row is not read
-        result = self._under(adapter, torch.tensor(fed, device=self._device), cache)
-        return torch.as_tensor(result.logits).cpu()
 
     def close(self) -> None:
         self._cache = self._model = None
@@ -234,6 +247,14 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
         if mine != yours:
             return place
     return min(len(one), len(other))
+
+
+def _of_one_length(rows: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Places of the rows, those of equally long ones together: padding would be read, too."""
+    groups: dict[int, list[int]] = {}
+    for place, row in enumerate(rows):
+        groups.setdefault(len(row), []).append(place)
+    return list(groups.values())
 
 
 def _peft_name(adapter: Adapter) -> str:
