@@ -87,7 +87,7 @@ async def message(request: HttpRequest, persona_id: uuid.UUID, conversation_id: 
     persona = await sync_to_async(persona_or_404)(request, persona_id)
     is_json = request.content_type == "application/json"
     try:
-        post = _post_read(request, is_json)
+        post = post_read(request, is_json)
         reply = await sync_to_async(_store)(request, persona, conversation_id, post)
     except Refused as refused:
         if is_json:
@@ -106,7 +106,8 @@ async def answered(request: HttpRequest, reply: Message) -> HttpResponse:
     return await sync_to_async(back)(reply)
 
 
-def _post_read(request: HttpRequest, is_json: bool) -> Post:
+def post_read(request: HttpRequest, is_json: bool) -> Post:
+    """The message of a form or of JSON. Refused with a sentence for anything else."""
     if not is_json:
         form = {name: request.POST.get(name, "") for name in NAMES}
         return Post(**form | {"text": form["text"].replace("\r\n", "\n")})  # browsers send forms with CRLF

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,7 +11,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from chat import lifecycle, replies, running, services, sse
@@ -21,7 +19,7 @@ from chat.models import Conversation, Message
 from chat.sharing import speaking
 from chat.sharing.doors import cookie_name, for_visitors, key_given
 from chat.sharing.visits import Visit, visit_find
-from chat.views import MAX_BODY_BYTES
+from chat.views import post_read
 from questionnaires.services import Refused
 from training.connections import host_of
 
@@ -103,9 +101,9 @@ async def shared_message(request: HttpRequest, visit: Visit, conversation_id: uu
     """JSON {"text", "operation"} -> 201 with the reply's addresses; a plain form -> the page, answered."""
     is_json = request.content_type == "application/json"
     try:
-        text, operation = _read(request, is_json)
+        post = post_read(request, is_json)
         reply = await sync_to_async(speaking.visit_post)(
-            visit=visit, conversation_id=conversation_id, text=text, operation_id=operation
+            visit=visit, conversation_id=conversation_id, text=post.text, operation_id=post.operation
         )
     except Refused as refused:
         return await sync_to_async(_refused)(request, visit, conversation_id, refused, is_json)
@@ -113,21 +111,6 @@ async def shared_message(request: HttpRequest, visit: Visit, conversation_id: uu
         return JsonResponse(await sync_to_async(_posted)(visit, reply), status=201)
     await replies.reply_write(reply=reply)
     return redirect(reverse("shared_talk", args=[visit.token, conversation_id]) + f"#m{reply.number}")
-
-
-def _read(request: HttpRequest, is_json: bool) -> tuple[str, str]:
-    if not is_json:
-        return request.POST.get("text", "").replace("\r\n", "\n"), request.POST.get("operation", "")
-    if len(request.body) > MAX_BODY_BYTES:
-        raise Refused(_("The message is longer than 4000 characters. Please shorten it."), status=413)
-    try:
-        body = json.loads(request.body)
-        text, operation = body["text"], body["operation"]
-    except (ValueError, TypeError, KeyError):
-        raise Refused(_("The message is not JSON with “text” and “operation”.")) from None
-    if not isinstance(text, str) or not isinstance(operation, str):
-        raise Refused(_("The message is not JSON with “text” and “operation”."))
-    return text, operation
 
 
 def _refused(

@@ -8,8 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import Q, QuerySet
 
-from chat.models import PersonaShare
+from chat.models import PersonaShare, ShareGuest
 from chat.sharing.addresses import emails_of
 
 Somebody = AbstractBaseUser | AnonymousUser
@@ -47,16 +48,22 @@ def visit_find(*, token: str, user: Somebody, key: str) -> Visit | None:
         return Visit(share, token, _visitor(share, f"key:{key}") if key else "") if share.is_open else None
     if not user.is_authenticated or (share_id := _uuid(token)) is None:
         return None
-    share = shares_with(user=user).filter(pk=share_id).first()
+    mine = Q(owner=user.pk) | Q(pk__in=_named_in(user))  # the owner may look at what the others see
+    share = rows.filter(mine, kind=PersonaShare.Kind.PEOPLE, pk=share_id).first()
     if share is None or not share.is_open:
         return None
     return Visit(share, token, _visitor(share, f"user:{user.pk}"), user.pk)
 
 
-def shares_with(*, user: Somebody) -> Any:
-    """The shares that name the user, by an address that is known to be theirs; also those that are over."""
-    rows = PersonaShare.objects.select_related("persona", "version").filter(kind=PersonaShare.Kind.PEOPLE)
-    return rows.filter(guests__email__in=emails_of(user)).exclude(owner=user.pk).distinct()
+def shares_with(*, user: Somebody) -> list[PersonaShare]:
+    """The open shares that name the user."""
+    rows = PersonaShare.objects.filter(kind=PersonaShare.Kind.PEOPLE, pk__in=_named_in(user))
+    return [share for share in rows.select_related("persona", "version") if share.is_open]
+
+
+def _named_in(user: Somebody) -> QuerySet[ShareGuest, Any]:
+    """By an address that is known to be theirs."""
+    return ShareGuest.objects.filter(email__in=emails_of(user)).values("share")
 
 
 def _visitor(share: PersonaShare, key: str) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import template
 
+from chat.sharing.addresses import can_name_people
 from chat.sharing.visits import shares_with
 
 register = template.Library()
@@ -12,4 +13,4 @@ register = template.Library()
 @register.inclusion_tag("chat/shared_with_me.html", takes_context=True)
 def shared_with_me(context: dict[str, Any]) -> dict[str, Any]:
     """Of whoever looks at the page; nothing where nobody shared anything with them."""
-    return {"shared_with_me": [share for share in shares_with(user=context["request"].user) if share.is_open]}
+    return {"shared_with_me": shares_with(user=context["request"].user) if can_name_people() else []}

@@ -362,6 +362,13 @@ def test_a_visitor_with_many_keys_is_as_slow_as_one(link, monkeypatch):
         speaking.visit_post(**post)
 
 
+@pytest.mark.parametrize("body", ["[]", '{"text": "Hi"}', '{"text": 1, "operation": "1"}', "\\xff"])
+def test_what_is_no_message_is_refused_with_a_sentence(guest, body):
+    response = guest.browser.post(guest.at("shared_message"), body, content_type="application/json")
+    assert response.status_code == 400
+    assert "JSON" in response.json()["error"] or "texts" in response.json()["error"]
+
+
 @pytest.mark.parametrize(("text", "status"), [("", 400), ("word " * 1000, 413)])
 def test_a_refused_message_counts_for_nothing(guest, engine, text, status):
     response = guest.say(text)
@@ -591,8 +598,9 @@ def test_named_people_alone_come_in(community, make, bo, client_of, stranger, ow
     share, token = make(kind="people", emails=("bo@example.org",))
     confirm(bo, verified=False)  # typed in, and nobody knows whether it is theirs
     confirm(stranger, "stranger@example.org")
-    for browser in (Client(), client_of(bo), client_of(stranger), client_of(owner)):
+    for browser in (Client(), client_of(bo), client_of(stranger)):
         assert Guest(token, browser).come().status_code == 404
+    assert "This is what visitors see" in words(Guest(token, client_of(owner)).come())
     invitation = {"digest": "0" * 64, "email": "bo@example.org", "expires_at": timezone.now(), "used_by": bo}
     Invitation.objects.create(**invitation)
     guest = Guest(token, client_of(bo))
