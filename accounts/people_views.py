@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.adapter import INVITATION
+from accounts.adapter import INVITATION, Adapter
 from accounts.audit import audit_record
 from accounts.forms import QuotaForm
 from accounts.invitations import LIFE, invitation_create, invitation_find, invitation_revoke, invitations_open
@@ -136,6 +136,8 @@ def invitation(request: HttpRequest) -> HttpResponse:
         fault = _("This invitation has been used, revoked or is too old. Ask for another one.")
         return render(request, "account/signup_closed.html", {"fault": fault}, status=404)
     request.session[INVITATION] = str(found.pk)
+    if found.email:
+        Adapter(request).stash_verified_email(request, found.email)  # who invites vouches for the address
     return redirect("account_signup")
 
 

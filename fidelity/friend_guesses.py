@@ -51,7 +51,7 @@ class Score:
 def link_find(*, token: str) -> FriendLink | None:
     """The link of that token, open or not any more; one that was never opened is not found."""
     states = [State.OPEN, State.CLOSED]
-    found = FriendLink.objects.filter(token=token, state__in=states).exclude(expires_at=None)
+    found = FriendLink.objects.filter(token=token, state__in=states, owner__is_active=True).exclude(expires_at=None)
     return found.select_related("persona").first()
 
 

@@ -37,7 +37,9 @@ def code_redeem(*, code: str, user_id: int, name: str, language: str) -> Telegra
     """Links the account; None for a code that is wrong, used or too old. A linked account changes its persona."""
     now = timezone.now()
     with transaction.atomic():
-        rows = TelegramCode.objects.filter(digest=_digest(code), used_at=None, expires_at__gte=now)
+        rows = TelegramCode.objects.filter(
+            digest=_digest(code), used_at=None, expires_at__gte=now, owner__is_active=True
+        )
         if not rows.update(used_at=now):  # of two that come at once, one gets it
             return None
         found = TelegramCode.objects.select_related("persona").get(digest=_digest(code))
@@ -56,7 +58,9 @@ def code_redeem(*, code: str, user_id: int, name: str, language: str) -> Telegra
 
 
 def account_find(*, user_id: int) -> TelegramAccount | None:
-    return TelegramAccount.objects.select_related("persona", "owner").filter(user_id=user_id).first()
+    """The linked account. None as well while the owner's account on the site is closed."""
+    rows = TelegramAccount.objects.select_related("persona", "owner")
+    return rows.filter(user_id=user_id, owner__is_active=True).first()
 
 
 def account_unlink(*, account: TelegramAccount) -> None:

@@ -88,6 +88,7 @@ def test_an_invitation_for_an_address_is_for_that_address(invitation_mode, owner
     assert not User.objects.filter(email="eve@example.org").exists()
     client.post(SIGN_UP, NEW)
     assert User.objects.filter(email="bea@example.org").exists()
+    assert EmailAddress.objects.get().verified  # who invites vouches for the address
 
 
 def test_the_token_is_not_stored_and_not_in_the_form(token):
