@@ -62,6 +62,17 @@ def test_types():
     run(str(TOOLS / "mypy"), ".")
 
 
+ROOMS = ("accounts", "questionnaires", "training", "chat", "fidelity", "engine", "privacy", "api", "operations")
+# Ruff's S104, S506 and S608 judge the same lines, and each exception stands there with its reason.
+JUDGED_BY_RUFF = "B104,B506,B608"
+
+
+@pytest.mark.slow
+def test_no_dangerous_call():
+    """Bandit finds nothing of medium weight or more; an exception is a `nosec` with its reason."""
+    run(str(TOOLS / "bandit"), "-q", "-ll", "-s", JUDGED_BY_RUFF, "-r", *ROOMS, "persona_site", "manage.py")
+
+
 def test_import_directions():
     run(str(TOOLS / "lint-imports"))
 
