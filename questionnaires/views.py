@@ -42,9 +42,9 @@ def question_or_404(persona: Persona, slug: str) -> Question:
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """To the person's own book, or to the shelf where there is none yet."""
-    persona = Persona.objects.for_owner(request.user).filter(is_demo=False, made_from="").first()
-    return redirect("write", persona.pk) if persona else redirect("personas")
+    """To the person's own book; to the shelf where there is none yet, or more than one."""
+    own = Persona.objects.for_owner(request.user).filter(is_demo=False, made_from="")[:2]
+    return redirect("write", own[0].pk) if len(own) == 1 else redirect("personas")
 
 
 @require_http_methods(["GET", "POST"])

@@ -659,3 +659,26 @@ def test_the_token_stands_in_no_log(guest, settings, engine, version):
     assert "Not Found: " in heard.getvalue()
     assert guest.token not in heard.getvalue()
     assert "AAAA" not in heard.getvalue()
+
+
+# Several personas
+
+
+def test_a_person_with_several_portraits_begins_at_the_shelf(visitor, persona, owner, told):
+    assert visitor.get("/").url == reverse("write", args=[persona.pk])  # the one book opens by itself
+    visitor.post(reverse("personas"), {"name": "Bo", "language": "en"})
+    other = Persona.objects.exclude(pk=persona.pk).get()
+    assert visitor.get("/").url == reverse("personas")
+    shelf = words(visitor.get(reverse("personas")))
+    for each in (persona, other):
+        assert reverse("chat", args=[each.pk]) in shelf
+        room = words(visitor.get(reverse("chat", args=[each.pk])))
+        assert f'<a class="rail-name" href="{reverse("personas")}">{each.name}</a>' in room
+        assert reverse("sharing", args=[each.pk]) in room
+    shares_of = {each: share_create(persona=each, terms=Terms(label=f"of {each.name}")) for each in (persona, other)}
+    page = words(visitor.get(reverse("sharing", args=[other.pk])))
+    assert "of Bo" in page
+    assert "of Ada" not in page
+    visitor.post(reverse("persona_delete", args=[other.pk]), {"name": "Bo"})
+    assert Guest(shares_of[other][1]).come().status_code == 404
+    assert Guest(shares_of[persona][1]).come().status_code == 200
