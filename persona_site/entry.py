@@ -57,7 +57,8 @@ def entry_link() -> str:
     token = secrets.token_urlsafe(32)
     EntryToken.objects.filter(expires_at__lt=timezone.now()).delete()
     EntryToken.objects.create(digest=_digest(token), owner=owner_get(), expires_at=timezone.now() + TOKEN_LIFE)
-    return f"http://{settings.HOST}:{settings.PORT}/open/?token={token}"
+    public = settings.PUBLIC_URL if settings.HOST not in {"127.0.0.1", "localhost"} else ""
+    return f"{public or f'http://{settings.HOST}:{settings.PORT}'}/open/?token={token}"
 
 
 @never_cache

@@ -1,6 +1,7 @@
 """The programs that make up the site, and the folders they need."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -55,13 +56,16 @@ def web() -> Program:
 def worker(queue: str, concurrency: int, *extra: str) -> list[str]:
     """Command of a Celery worker of one queue. It has no peers to mingle and gossip with."""
     lonely = ["--without-mingle", "--without-gossip", "--without-heartbeat"]
-    size = ["--pool", "prefork", "--concurrency", str(concurrency), "--hostname", f"{queue}@localhost"]
+    machine = settings.HOST_NAME if settings.REDIS_URL else "localhost"  # among several each has a name of its own
+    size = ["--pool", "prefork", "--concurrency", str(concurrency), "--hostname", f"{queue}@{machine}"]
     start = [sys.executable, "-m", "celery", "-A", "persona_site", "--quiet", "worker"]
     return [*start, "--queues", queue, *size, *lonely, "--loglevel", "warning", *extra]
 
 
 def io_worker(data_dir: Path) -> Program:
     command = worker("io", 2, "--beat", "--schedule", str(data_dir / "run" / "beat-schedule"))
+    if settings.REDIS_URL:
+        command += ["--scheduler", "persona_site.beat:SharedScheduler"]
     return Program("io", command, environment={"OMP_NUM_THREADS": "1"}, grace=10, stop_rank=STOP_NEXT)
 
 
@@ -75,12 +79,13 @@ def engine(data_dir: Path) -> Program:
     """The local model server, after the base model has been made ready."""
     cache, models = str(data_dir / "base"), str(data_dir / "models")
     prepare = [sys.executable, "-m", "engine.base_models", "--cache", cache, "--model", settings.BASE_MODEL]
-    address = ["--host", "127.0.0.1", "--port", str(settings.ENGINE_PORT)]
+    address = ["--host", settings.ENGINE_HOST, "--port", str(settings.ENGINE_PORT)]
     folders = ["--models", models, "--cache", cache, "--base-model", settings.BASE_MODEL]
     command = [sys.executable, "-m", "engine.serve", *address, *folders]
-    return Program(
-        "engine", command, prepare=prepare, environment={"OMP_NUM_THREADS": str(cores())}, stop_rank=STOP_NEXT
-    )
+    if settings.STORAGE_URL:
+        command += ["--fetch", shlex.join([sys.executable, "manage.py", "version_files"])]
+    environment = {"OMP_NUM_THREADS": str(cores()), "ENGINE_TOKEN": settings.ENGINE_TOKEN}
+    return Program("engine", command, prepare=prepare, environment=environment, stop_rank=STOP_NEXT)
 
 
 def telegram_bot() -> Program:
@@ -95,11 +100,14 @@ def cores() -> int:
 
 
 def site_programs() -> list[Program]:
-    """Every program of the site; no broker where REDIS_URL names one, no engine where ENGINE_URL does."""
+    """Every program of the site; no broker where REDIS_URL names one, no engine where ENGINE_URL does.
+
+    A machine whose ENGINE_HOST others reach has an engine for them.
+    """
     data_dir = settings.DATA_DIR
     programs = [web(), io_worker(data_dir), train_worker()]
     local_engine = f"http://127.0.0.1:{settings.ENGINE_PORT}"
-    if local_engine == settings.ENGINE_URL:
+    if local_engine in settings.ENGINE_URLS or settings.ENGINE_HOST != "127.0.0.1":
         programs.append(engine(data_dir))
     if settings.TELEGRAM_TOKEN:
         programs.append(telegram_bot())

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 
 from training.connections import host_of, preset_of
 from training.estimates import CENT, duration_range, money_range
+from training.hosts import nobody_serves
 from training.models import LOCAL, TrainingRun
 from training.providers.remote_submission import LOOKS
 from training.services import runs_ahead
@@ -95,6 +96,8 @@ def _host(run: TrainingRun) -> str:
 
 
 def _queued(run: TrainingRun) -> str:
+    if nobody := nobody_serves(run):
+        return nobody
     if ahead := runs_ahead(run=run):
         return ngettext("%(n)d training comes first.", "%(n)d trainings come first.", ahead) % {"n": ahead}
     if again := _next_look(run):

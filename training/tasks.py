@@ -12,12 +12,14 @@ from uuid import UUID
 
 import psutil
 from celery import shared_task
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import celeryd_after_setup, worker_ready, worker_shutting_down
+from django.db import connection
 from django.utils import timezone
 
 from questionnaires.doorbell import publish as _publish
 from training.execution import run_execute
 from training.exports import export_make
+from training.hosts import ANNOUNCE_SECONDS, QUEUE, host_announce, memory_here, queue_of, queues_of
 from training.models import LOCAL, PersonaModel, TrainingRun
 from training.sweeping import run_sweep
 from training.trials import trial_run
@@ -98,6 +100,28 @@ def _lives(pid: int) -> bool:
         return False
 
 
+@celeryd_after_setup.connect  # type: ignore[untyped-decorator]
+def listen_to_what_fits(instance: Any, **_: Any) -> None:
+    """A worker that trains takes also what needs more memory, up to what this machine has."""
+    queues = instance.app.amqp.queues
+    if QUEUE in queues.consume_from:
+        for name in queues_of(memory_here())[1:]:
+            queues.select_add(name)
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def announce_machine(sender: Any, **_: Any) -> None:
+    if QUEUE in sender.app.amqp.queues.consume_from:
+        threading.Thread(target=_announce_until_the_end, daemon=True).start()
+
+
+def _announce_until_the_end() -> None:
+    while not is_shutting_down():
+        host_announce()
+        connection.close()
+        time.sleep(ANNOUNCE_SECONDS)
+
+
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def sweep_at_start(**_: Any) -> None:
     """What was left when the last worker stopped goes on at once."""
@@ -107,9 +131,13 @@ def sweep_at_start(**_: Any) -> None:
 def enqueue(run_id: UUID, *, countdown: float = 0.0) -> bool:
     """Rings for a run; False if the broker is away, and then the sweep rings later. Call it after the commit."""
     run = TrainingRun.objects.filter(pk=run_id)
-    here = run.values_list("provider", flat=True).first() == LOCAL
+    found = run.only("provider", "base_model").first()
     rung_at = timezone.now() + timedelta(seconds=countdown)
-    if not _publish(run_train if here else run_remote, str(run_id), countdown=countdown):
+    if found is not None and found.provider == LOCAL:
+        taken = _publish(run_train, str(run_id), countdown=countdown, queue=queue_of(found))
+    else:
+        taken = _publish(run_remote, str(run_id), countdown=countdown)
+    if not taken:
         return False
     run.update(last_enqueued_at=rung_at)
     return True

@@ -8,11 +8,11 @@ from functools import cache
 from typing import Any
 
 import httpx2
-from django.conf import settings
 from django.http import HttpResponseBase, JsonResponse, StreamingHttpResponse
 
 from api.openai.errors import ApiError
 from api.openai.reading import Body
+from training.engines import engine_headers, engine_is_away, engines_for_async
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 300.0  # of silence: two thousand tokens on a slow computer come in one piece where nobody streams
@@ -33,11 +33,6 @@ class Asked:
     served: str
     shown: str
     count: Callable[[int], Awaitable[None]]
-
-
-def engine_url(served: str) -> str:
-    """The address of a server that has the model, or can load it."""
-    return str(settings.ENGINE_URL)
 
 
 async def engine_answer(asked: Asked) -> HttpResponseBase:
@@ -63,7 +58,14 @@ async def _open(stack: AsyncExitStack, asked: Asked) -> httpx2.Response:
     client = httpx2.AsyncClient(verify=_tls(), trust_env=False, follow_redirects=False, timeout=timeout)
     await stack.enter_async_context(client)
     body = {**asked.body, "model": asked.served}
-    request = client.stream("POST", engine_url(asked.served) + asked.path, json=body)
+    urls = await engines_for_async(asked.served)
+    for url in urls[:-1]:
+        try:
+            request = client.stream("POST", url + asked.path, json=body, headers=engine_headers())
+            return await stack.enter_async_context(request)
+        except httpx2.HTTPError:
+            engine_is_away(url)
+    request = client.stream("POST", urls[-1] + asked.path, json=body, headers=engine_headers())
     return await stack.enter_async_context(request)
 
 

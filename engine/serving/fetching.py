@@ -21,6 +21,7 @@ from engine.serving.errors import ApiError
 ASKED_AGAIN_S = 60.0
 """A model that was looked after is taken as it is for so long; then the helper checks it again."""
 PATIENCE_S = 45.0
+CLOSING_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +54,15 @@ class Fetcher:
         self._fresh[name] = time.monotonic()
 
     async def close(self) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
-        if self._reading is not None:
-            self._reading.cancel()
+        """Lets the helper end, which the end of its input tells it to."""
+        if self._process is None or self._process.stdin is None or self._reading is None:
+            return
+        self._process.stdin.close()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._reading), CLOSING_S)
+        except TimeoutError:
+            self._process.kill()
+            await self._reading
 
     async def _ask(self, name: str) -> asyncio.Future[ApiError | None]:
         """What will be known of the model; those who ask for it at once share one answer."""
@@ -85,7 +91,7 @@ class Fetcher:
             return
         while line := await process.stdout.readline():
             self._tell(line)
-        log.warning("The process that fetches models ended; it starts again with the next request.")
+        log.info("The process that fetches models ended; it starts again with the next request.")
         await process.wait()
         for name in list(self._waiting):
             self._resolve(name, away(name))

@@ -14,13 +14,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
+from django.db import connection, connections
 
 from persona_site.programs import private_folder, site_programs
 from persona_site.startup import folder_fault, port_fault, python_fault, take_lock
 from persona_site.supervisor import Program, Supervisor
 
 PATIENCE_SECONDS = 60
+MIGRATING = 0x706572  # the advisory lock of this site's migrations
 LAST_STOP_SECONDS = 60  # the longest that programs of an earlier start may take to end
 
 
@@ -51,7 +52,7 @@ class Command(BaseCommand):
         refuse(
             [
                 port_fault(settings.HOST, settings.PORT, "PORT") if "web" in names else None,
-                port_fault("127.0.0.1", settings.ENGINE_PORT, "ENGINE_PORT") if "engine" in names else None,
+                port_fault(settings.ENGINE_HOST, settings.ENGINE_PORT, "ENGINE_PORT") if "engine" in names else None,
             ]
         )
         self.announce_socket(names)
@@ -97,6 +98,8 @@ def chosen(programs: list[Program], only: str | None) -> list[Program]:
 
 def prepare_database() -> None:
     """Brings tables and questionnaires up to date; a fraction of a second where they are."""
+    if connection.vendor == "postgresql":  # machines that start at once take turns; closing the connection lets go
+        connection.cursor().execute("select pg_advisory_lock(%s)", [MIGRATING])
     call_command("migrate", interactive=False, verbosity=0)
     call_command("load_questionnaires", stdout=StringIO())
     connections.close_all()
@@ -125,13 +128,19 @@ def new_link() -> str:
         connections.close_all()
 
 
+def reachable(host: str) -> str:
+    """An address of this machine by which a server on `host` can be asked."""
+    return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  (compared, not bound)
+
+
 async def web_answers() -> None:
     """Returns when GET /healthz answers 200."""
-    request = f"GET /healthz HTTP/1.1\r\nHost: {settings.HOST}:{settings.PORT}\r\nConnection: close\r\n\r\n".encode()
+    host = reachable(settings.HOST)
+    request = f"GET /healthz HTTP/1.1\r\nHost: {host}:{settings.PORT}\r\nConnection: close\r\n\r\n".encode()
     pause = 0.1
     while True:
         try:
-            reader, writer = await asyncio.open_connection(settings.HOST, settings.PORT)
+            reader, writer = await asyncio.open_connection(host, settings.PORT)
             writer.write(request)
             status = await asyncio.wait_for(reader.readline(), 5)
             writer.close()
