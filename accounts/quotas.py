@@ -22,8 +22,6 @@ from django.utils.translation import gettext as _
 
 from accounts.quota_tables import Kind, Quota, Usage
 
-__all__ = ["Kind", "QuotaExceeded", "limit_of", "quota_check", "quota_take", "usage_add", "usage_of"]
-
 MONEY = "money"  # both limits of money are about the same dollars
 A_DAY = (Kind.TRAININGS, Kind.TRAINING_MINUTES, Kind.CHAT_TOKENS, Kind.MONEY_A_DAY)
 # Where people share an installation and nobody chose otherwise.
@@ -121,6 +119,12 @@ def references_open(*, prefix: str) -> list[str]:
     """References that begin with `prefix` and wait to be settled."""
     rows = Usage.objects.filter(is_settled=False, reference__startswith=prefix)
     return sorted(set(rows.values_list("reference", flat=True)))
+
+
+def usage_of_reference(*, reference: str, kind: str) -> float:
+    """What stands in the ledger under `reference`."""
+    rows = Usage.objects.filter(reference=reference, kind=_ledger(kind))
+    return float(rows.aggregate(sum=Sum("amount"))["sum"] or 0.0)
 
 
 def _row(user: Any, kind: str, reference: str = "") -> Usage:

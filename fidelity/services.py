@@ -7,6 +7,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.quotas import Kind, quota_take
 from fidelity.asking import FACT_POINTS
 from fidelity.controls import other_persona, other_version
 from fidelity.measures.facts import Outcome
@@ -15,6 +16,7 @@ from fidelity.planning import plan_make
 from fidelity.report_schema import Cost
 from fidelity.results import result_make
 from questionnaires.models import Persona
+from questionnaires.save_result import within_limits
 from questionnaires.services import Refused
 from training.models import PersonaModel
 from training.versions import is_remote
@@ -38,8 +40,10 @@ def report_create(
     report = Report(owner_id=persona.owner_id, persona=persona, version=version, form=form, is_automatic=is_automatic)
     report.cost = cost_of(persona=persona, version=version, form=form)
     try:
-        with transaction.atomic():
+        with transaction.atomic(), within_limits():
             report.save(force_insert=True)
+            if tokens := report.cost.get("tokens"):
+                quota_take(user=persona.owner_id, amounts={Kind.CHAT_TOKENS: tokens})
     except IntegrityError:  # the other half of a double click was faster
         if active := _active(version):
             return active, False

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.rates import expensive_check
 from questionnaires import services
 from questionnaires.comparisons import comparison_view_get
 from questionnaires.coverage import coverage_get
@@ -24,6 +25,7 @@ from questionnaires.findings import file_findings_get, finding_leave, finding_ta
 from questionnaires.importing import import_answers
 from questionnaires.mend_views import can_undo
 from questionnaires.models import Answer, Persona
+from questionnaires.save_result import within_limits
 from questionnaires.services import Refused
 from questionnaires.uploads import upload_drop, upload_keep, upload_take
 from questionnaires.views import persona_or_404
@@ -115,6 +117,8 @@ def _import_report(
 ) -> HttpResponse:
     context: dict[str, Any] = {"room": "data", "persona": persona, "person": person, "filename": filename}
     try:
+        with within_limits():
+            expensive_check(request=request, action="import")
         context["report"] = import_answers(
             persona=persona, data=content, filename=filename, dry_run=True, person=person
         )

@@ -10,6 +10,7 @@ from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.quotas import Kind, quota_check
 from questionnaires.dataset import Item, normalise
 from questionnaires.models import (
     Answer,
@@ -20,6 +21,7 @@ from questionnaires.models import (
     Topic,
     localised,
 )
+from questionnaires.save_result import within_limits
 from questionnaires.saving import MAX_ANSWER_BYTES, Refused, SaveResult, answer_save, writable
 
 __all__ = ["MAX_ANSWER_BYTES", "Refused", "SaveResult", "answer_save", "writable"]  # the way to questionnaires.saving
@@ -78,6 +80,8 @@ def persona_create(*, owner: User, name: str, language: str = "en", has_agreed: 
         raise Refused(_("A persona needs a name: yours, as friends say it."))
     if len(name) > 80:
         raise Refused(_("The name is longer than 80 characters. Please shorten it."))
+    with within_limits():
+        quota_check(user=owner, kind=Kind.PERSONAS, used=Persona.objects.for_owner(owner).filter(is_demo=False).count())
     agreed_at = timezone.now() if has_agreed else None
     return Persona.objects.create(owner=owner, name=name, language=language, agreed_at=agreed_at)
 

@@ -10,7 +10,9 @@ from django.utils.translation import gettext as _
 from questionnaires.dataset import RENDERERS, Item
 from questionnaires.findings import findings_get
 from questionnaires.models import Persona
+from questionnaires.save_result import within_limits
 from questionnaires.services import Refused, dataset_build
+from training.charges import run_charge
 from training.connections import host_of, preset_of
 from training.jobs import may_have_remote_job
 from training.models import LOCAL, Connection, TrainingRun
@@ -106,6 +108,8 @@ def _saved(run: TrainingRun) -> tuple[TrainingRun, bool]:
     try:
         with transaction.atomic():
             run.save(force_insert=True)
+            with within_limits():
+                run_charge(run=run)
     except IntegrityError:  # the other half of a double click was faster
         if active := run_active(persona=run.persona):
             return active, False

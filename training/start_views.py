@@ -14,7 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.rates import expensive_check
 from questionnaires.models import Persona
+from questionnaires.save_result import within_limits
 from questionnaires.services import Refused, dataset_build
 from questionnaires.views import persona_or_404
 from training import services, tasks, trials
@@ -64,7 +66,11 @@ def _train_page(
         "unfinished": runs.filter(state__in=["failed", "cancelled"])[:UNFINISHED_SHOWN],
         **start_context(persona, data, reading),
     }
-    return render(request, "training/train.html", context, status=fault.status if fault else 200)
+    status, headers = (fault.status, fault.headers) if fault else (200, {})
+    response = render(request, "training/train.html", context, status=status)
+    for name, value in headers.items():
+        response[name] = value
+    return response
 
 
 @require_POST
@@ -75,6 +81,8 @@ def run_start(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
     if "reckon" in request.POST:
         return redirect(_page_address(persona, request.POST))
     try:
+        with within_limits():
+            expensive_check(request=request, action="training")
         if sentence := faults_of(reading):
             raise Refused(sentence)
         if reading.choice.connection and request.POST.get("consent") != "yes":

@@ -17,6 +17,7 @@ from django.db import connection
 from django.utils import timezone
 
 from questionnaires.doorbell import publish as _publish
+from training.charges import charges_settle
 from training.execution import run_execute
 from training.exports import export_make
 from training.hosts import ANNOUNCE_SECONDS, QUEUE, host_announce, memory_here, queue_of, queues_of
@@ -73,6 +74,7 @@ def make_export(version_id: str, kind: str) -> None:
 def sweep() -> None:
     for run_id in run_sweep():
         enqueue(run_id)
+    charges_settle()
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

@@ -19,6 +19,7 @@ from accounts.quotas import (
     usage_of,
     usage_settle,
 )
+from persona_site.cache import ForgivingCache
 
 pytestmark = pytest.mark.django_db
 
@@ -128,10 +129,10 @@ def test_too_often_is_said_with_the_wait(hour):
 
 
 def test_a_broken_limiter_limits_nobody(hour, monkeypatch):
-    def gone(_key):
+    def gone(*_arguments):
         raise ValueError("it went")
 
-    monkeypatch.setattr(rates.cache, "incr", gone)
+    monkeypatch.setattr(ForgivingCache, "incr", gone)
     for _ in range(5):
         rates.rate_check(action="chat", who="user1", limit=1)
 
