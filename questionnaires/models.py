@@ -17,7 +17,9 @@ class Persona(Owned):
     is_demo = models.BooleanField(default=False)  # fictional and read-only
     # When the person confirmed that it is about them, or that whom it is about agreed. None: not asked yet.
     agreed_at = models.DateTimeField(null=True, blank=True)
-    made_from = models.CharField(max_length=10, blank=True, default="")  # "file": of a program's file, without answers
+    made_from = models.CharField(
+        max_length=10, blank=True, default="", db_default=""
+    )  # "file": of a program's file, without answers
     questionnaire = models.ForeignKey(
         "Questionnaire", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )  # none: know-me-200

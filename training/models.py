@@ -101,8 +101,9 @@ class TrainingRun(Owned):
     connection = models.ForeignKey(Connection, null=True, on_delete=models.SET_NULL, related_name="runs")  # none: local
     overrides = models.JSONField(default=dict)  # hyperparameters that the person set, by engine.recipes' names
     # Where the rows are a program's file and not the persona's answers: training.file_runs says which keys.
-    source = models.JSONField(default=dict)
-    client_key = models.CharField(max_length=200, blank=True)  # a program's own name for its order, so that it is one
+    source = models.JSONField(default=dict, db_default={})
+    # A program's own name for its order, so that it is one.
+    client_key = models.CharField(max_length=200, blank=True, default="", db_default="")
     estimate = models.JSONField(default=dict)  # what was foretold and agreed to: {"tokens", "money": [low, high], ...}
     consent = models.JSONField(default=dict)  # {"to": host, "at": ISO 8601, "sha256": of the bytes that were shown}
     spoken_name = models.CharField(max_length=80, blank=True)  # the persona's name, frozen with the data set
