@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import random
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ class Author:
     body: Callable[[str], dict[str, object]]
     heard: Callable[[dict[str, object]], None]
     text: str = ""
+    method: str = "PUT"
 
 
 @dataclass
@@ -39,9 +41,9 @@ class Line:
         self.port = port
         self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def put(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    async def send(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
         """As browsers do, once more where the server had closed the connection that was kept open."""
-        head = f"PUT {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nContent-Length: {len(body)}\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nContent-Length: {len(body)}\r\n"
         message = (head + "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n").encode() + body
         if self.streams is not None:
             try:
@@ -61,14 +63,23 @@ class Line:
         return status, await reader.readexactly(length)
 
 
-async def write(author: Author, line: Line, outcome: Outcome, due: float, until: float, interval: float) -> None:
-    """Saves at fixed times: a save that waits for the one before it counts the waiting too."""
+async def write(
+    author: Author, line: Line, outcome: Outcome, due: float, until: float, interval: float, patience: float = math.inf
+) -> None:
+    """Saves at fixed times: a save that waits for the one before it counts the waiting too.
+
+    What could not be sent `patience` seconds after the end is an error.
+    """
     while due < until:
+        if time.perf_counter() > until + patience:
+            outcome.errors.append("not sent in time")
+            due += interval
+            continue
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         author.text = f"{author.text} {random.choice(WORDS)}"[-700:].strip()
         body = json.dumps(author.body(author.text)).encode()
         try:
-            status, reply = await line.put(author.path, author.headers, body)
+            status, reply = await line.send(author.method, author.path, author.headers, body)
         except (OSError, asyncio.IncompleteReadError) as error:
             outcome.errors.append(type(error).__name__)
             line.streams = None
@@ -81,14 +92,16 @@ async def write(author: Author, line: Line, outcome: Outcome, due: float, until:
         due += interval
 
 
-async def write_all(authors: list[Author], port: int, seconds: float, interval: float) -> Outcome:
+async def write_all(
+    authors: list[Author], port: int, seconds: float, interval: float, patience: float = math.inf
+) -> Outcome:
     """All of them at once, evenly spread over the interval."""
     outcome, start = Outcome(), time.perf_counter() + 0.5
     starts = [start + interval * number / len(authors) for number in range(len(authors))]
     lines = [Line(port) for _author in authors]
     await asyncio.gather(
         *(
-            write(author, line, outcome, due, start + seconds, interval)
+            write(author, line, outcome, due, start + seconds, interval, patience)
             for author, line, due in zip(authors, lines, starts, strict=True)
         )
     )
