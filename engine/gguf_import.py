@@ -65,6 +65,6 @@ def llama_config(reader: gguf.GGUFReader) -> dict[str, Any]:
 def _write_tokenizer(source: Path, folder: Path) -> None:
     # transformers knows how to build a tokenizer from GGUF metadata; its progress bars would spoil ours.
     logging.disable_progress_bar()
-    tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)  # nosec B615  (a file here)
+    tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)  # nosec B615
     tokenizer.model_max_length = int(field(gguf.GGUFReader(source), "llama.context_length"))
     tokenizer.save_pretrained(folder)

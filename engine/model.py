@@ -78,9 +78,9 @@ def _load(folder: Path) -> tuple[Any, Any]:
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)  # nosec B615  (a folder here)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)  # nosec B615
         # Eager attention beats the fused kernel on the short sequences of questions and answers.
-        network, report = AutoModelForCausalLM.from_pretrained(  # nosec B615  (as above)
+        network, report = AutoModelForCausalLM.from_pretrained(  # nosec B615
             folder,
             dtype=torch.bfloat16,
             attn_implementation="eager",

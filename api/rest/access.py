@@ -10,6 +10,7 @@ from ninja.security import APIKeyCookie, HttpBearer
 from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
+from accounts.rates import requests_check
 from api.tokens import SCOPES, token_check
 from questionnaires.services import Refused
 
@@ -31,7 +32,7 @@ class Session(APIKeyCookie):
 
 
 class Token(HttpBearer):
-    """A personal token that may do `scope`. TokenRefused (401, 403) for any other."""
+    """A personal token that may do `scope`. TokenRefused (401, 403) for any other; QuotaExceeded for too many."""
 
     def __init__(self, scope: str) -> None:
         super().__init__()
@@ -41,6 +42,7 @@ class Token(HttpBearer):
         if "Authorization" not in request.headers:
             return False
         request.user = token_check(request, self.scope).owner
+        requests_check(user=request.user)
         return True
 
     def authenticate(self, request: HttpRequest, token: str) -> None:

@@ -12,6 +12,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Field, Router, Schema, Status
 
+from accounts.rates import expensive_check
 from api.rest.access import door
 from api.rest.errors import REFUSALS
 from api.rest.pages import Page, Part, PersonaId, page_of
@@ -110,6 +111,7 @@ def message_get(request: HttpRequest, persona_id: PersonaId, conversation_id: UU
 def message_new(request: HttpRequest, persona_id: PersonaId, conversation_id: UUID, body: MessageNew) -> Any:
     """Says something; the reply comes back. You choose the conversation's id, its first message makes it."""
     persona = persona_or_404(request, persona_id)
+    expensive_check(request=request, action="message")
     reply = services.message_post(
         persona=persona,
         conversation_id=conversation_id,

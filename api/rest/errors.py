@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, ValidationError
 
+from accounts.quotas import QuotaExceeded
 from api.tokens import TokenRefused
 from questionnaires.services import Refused
 
@@ -54,7 +55,10 @@ def not_found(request: HttpRequest, error: Exception | None = None, **_kwargs: A
 
 
 def _refused(request: HttpRequest, error: Refused) -> JsonResponse:
-    return failure(error.status, str(error))
+    response = failure(error.status, str(error))
+    for name, value in error.headers.items():
+        response[name] = value
+    return response
 
 
 def _not_logged_in(request: HttpRequest, error: AuthenticationError) -> JsonResponse:
@@ -67,6 +71,13 @@ def _token_refused(request: HttpRequest, error: TokenRefused) -> JsonResponse:
     response = failure(error.status, error.message)
     if error.status == 401:
         response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _too_much(request: HttpRequest, error: QuotaExceeded) -> JsonResponse:
+    response = failure(429, str(error))
+    if error.retry_after is not None:
+        response["Retry-After"] = str(error.retry_after)
     return response
 
 
@@ -97,6 +108,7 @@ def handle_errors(api: NinjaAPI) -> None:
         Refused: _refused,
         AuthenticationError: _not_logged_in,
         TokenRefused: _token_refused,
+        QuotaExceeded: _too_much,
         ValidationError: _invalid,
         OperationalError: _out_of_order,
         PermissionDenied: _denied,

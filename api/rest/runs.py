@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from ninja import Field, Router, Schema, Status
 
+from accounts.rates import expensive_check
 from api.rest.access import door
 from api.rest.errors import REFUSALS
 from api.rest.pages import LONGEST, Page, Part, PersonaId, page_of
@@ -143,6 +144,7 @@ def run_plan(request: HttpRequest, persona_id: PersonaId, body: RunNew) -> Any:
 def run_new(request: HttpRequest, persona_id: PersonaId, body: RunNew) -> Any:
     """Begins a training (201), or tells of the one that is under way already (200)."""
     persona, choice = persona_or_404(request, persona_id), _choice(request, body)
+    expensive_check(request=request, action="training")
     if choice.connection and not body.sha256:
         raise Refused(_("Look at what would leave this computer first (plan), then send its sha256."))
     run, made = services.run_create(

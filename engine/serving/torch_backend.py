@@ -33,10 +33,10 @@ class TransformersBackend:
 
     def __init__(self, base: BaseModel, fastest: bool = False) -> None:
         """`fastest`: in the number type that is faster on this processor, though it may take twice the memory."""
-        self._tokenizer = AutoTokenizer.from_pretrained(base.folder)  # nosec B615  (a folder here)
+        self._tokenizer = AutoTokenizer.from_pretrained(base.folder)  # nosec B615
         self._template = ChatTemplate(base.folder)
         self._device = fastest_device()
-        model: Any = AutoModelForCausalLM.from_pretrained(base.folder, use_safetensors=True)  # nosec B615  (as above)
+        model: Any = AutoModelForCausalLM.from_pretrained(base.folder, use_safetensors=True)  # nosec B615
         self._model: Any = model.to(self._device).eval()
         # peft keeps adapters in float32, which is as slow here as if the whole model were.
         self._as_loaded = {"autocast_adapter_dtype": False} if fastest else {}

@@ -15,6 +15,7 @@ from tests.security.world import SECRET, world_make
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NOT_HERE = {401, 403, 404, 405, 429}
 ALLAUTH = ("account_", "mfa_", "usersessions_")  # its views read an unknown method as a look at the form
+SENT_BACK = {"archive_import_confirm"}  # to one's own page, which says that there is no such file
 # What a valid request of any operation may want; the rest of it is passed over.
 BODY = {
     **dict.fromkeys(("text", "name", "operation", "model", "input", "prompt", "training_file", "title"), "x"),
@@ -51,7 +52,8 @@ def ask(client, method, address):
 
 def of_the_owner(route, world) -> bool:
     """Whether a row of the owner stands in the address."""
-    return bool(route.arguments & {name for name, value in world.values.items() if isinstance(value, uuid.UUID)})
+    rows = {name for name, value in world.values.items() if isinstance(value, uuid.UUID)}
+    return bool(route.arguments & rows) or any(f"{route.name}:{name}" in world.values for name in route.arguments)
 
 
 def rows() -> dict[str, int]:
@@ -86,7 +88,8 @@ def test_a_stranger_finds_nothing_anywhere(world, stranger, client_of):
     before = rows()
 
     def allowed(route, method, response):
-        return route.name in PUBLIC or not of_the_owner(route, world) or response.status_code in NOT_HERE
+        passes = route.name in PUBLIC or not of_the_owner(route, world) or response.status_code in NOT_HERE
+        return passes or (route.name in SENT_BACK and response.status_code == 302)
 
     assert not (faults := walk(lambda: client_of(stranger), world, allowed)), "\n".join(faults)
     owned = {label: count for label, count in rows().items() if count < before[label]}

@@ -6,15 +6,20 @@ from typing import Any
 
 from django.utils import timezone
 
+from api.openai.model_names import name_of_version
+from api.tokens import token_create
 from chat.models import BlindPair, Conversation, Correction, Message, PersonaShare, TelegramAccount
 from fidelity.models import FriendLink, FriendQuestion, ItemAnswer, Report, ReportItem
 from questionnaires.models import Answer, AnswerRevision, Persona, Question, Questionnaire, QuestionnaireItem, Topic
 from questionnaires.uploads import upload_keep
 from training.models import Connection, PersonaModel, RunEvent, TrainingRun
 from training.sealing import seal
+from training.uploads import upload_create
 
 SECRET = "heliotrope7319"  # stands in every text of the owner
 ADDRESS = "https://api.example.com/v1"
+
+JOBS = tuple(f"v1_job{tail}" for tail in ("", "_cancel", "_pause", "_resume", "_events", "_checkpoints"))
 
 
 @dataclass
@@ -29,7 +34,7 @@ class World:
 def world_make(owner) -> World:
     persona = Persona.objects.create(owner=owner, name=f"Ada {SECRET}", language="en")
     world = World(owner, persona, {"persona_id": persona.pk})
-    for fill in (_writing, _training, _chat, _likeness):
+    for fill in (_writing, _training, _chat, _likeness, _programs):
         world.values |= fill(owner, persona)
     return world
 
@@ -67,11 +72,11 @@ def _training(owner, persona) -> dict[str, Any]:
     RunEvent.objects.create(owner=owner, run=run, number=1, kind="log", data={"message": SECRET})
     version = PersonaModel.objects.create(
         owner=owner, persona=persona, run=run, number=1, name=SECRET, base_model="base", format="chat",
-        spoken_name=persona.name, data_hash="0" * 64, is_current=True, notes=SECRET,
+        spoken_name="Ada", data_hash="0" * 64, is_current=True, notes=SECRET,
     )  # fmt: skip
     other = PersonaModel.objects.create(
         owner=owner, persona=persona, number=2, name=SECRET, base_model="base", format="chat",
-        spoken_name=persona.name, data_hash="1" * 64,
+        spoken_name="Ada", data_hash="1" * 64,
     )  # fmt: skip
     BlindPair.objects.create(
         owner=owner, persona=persona, old=version, new=other, question=SECRET, old_text=SECRET, new_text=SECRET,
@@ -122,3 +127,17 @@ def _likeness(owner, persona) -> dict[str, Any]:
     link = FriendLink.objects.create(owner=owner, persona=persona, version=version, token="t" * 43, state="ready")
     FriendQuestion.objects.create(owner=owner, link=link, number=1, question=SECRET, own=SECRET)
     return {"report_id": report.pk, "row_id": row.pk, "link_id": link.pk, "section": "facts", "token": link.token}
+
+
+def _programs(owner, persona) -> dict[str, Any]:
+    run = TrainingRun.objects.create(
+        owner=owner, persona=persona, base_model="base", state="failed", error=SECRET, spoken_name=SECRET
+    )
+    content = f'{{"prompt": "{SECRET}", "completion": "{SECRET}"}}\n'.encode()
+    file = upload_create(owner=owner, filename=f"{SECRET}.jsonl", chunks=[content])
+    token, _secret = token_create(owner=owner, name=SECRET, scopes=["read"])
+    identifiers = dict.fromkeys(JOBS, f"ftjob-{run.pk.hex}")
+    identifiers |= dict.fromkeys(("v1_file", "v1_file_content"), f"file-{file.pk.hex}")
+    model = name_of_version(persona.versions.first())
+    named = {f"{route}:identifier": identifier for route, identifier in identifiers.items()}
+    return named | {"v1_model:name": model, "token_id": token.pk}
