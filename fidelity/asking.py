@@ -41,7 +41,7 @@ def item_ask(*, row: ReportItem, asker: Asker, language: str) -> Fields:
 def _ask(row: ReportItem, asker: Asker, language: str) -> Fields:
     if row.kind == Kind.VOICE:
         return _spoken(row, asker, language)
-    if row.kind == Kind.FACT:
+    if row.kind in (Kind.FACT, Kind.TAUGHT):
         return _fact(row, asker, language)
     return _choice(row, asker, language)
 

@@ -121,6 +121,7 @@ class ReportItem(Owned):
         FILM = "film", _("choice among films")  # the best of several
         PAIR = "pair", _("pair of films")  # of similarly liked ones
         FACT = "fact", _("fact")  # a question of the bank in a wording that training did not see
+        TAUGHT = "taught", _("corrected reply")  # a question that a reply was corrected for, as training saw it
         VOICE = "voice", _("held-out answer")  # a question whose answer was held out: style and form
 
     class Ruling(models.TextChoices):

@@ -25,12 +25,29 @@ Form = Report.Form
 FILMS_A_SET = 5
 ALIKE = 1.0  # stars between the films of a pair: one step, the hard pairs
 MOST_OWN = 0.2  # of the answers
+CORRECTED = "correction"  # an answer's source
 NEVER_TOLD = "never_told"  # facts without an answer, which have a limit of their own
 
 # How many items of a kind a report has at most; what was drawn for the quick form stands in the full one, too.
 LIMITS: dict[str, dict[str, int]] = {
-    Form.QUICK: {Kind.CHOICE: 24, Kind.FILM: 4, Kind.PAIR: 8, Kind.FACT: 6, NEVER_TOLD: 4, Kind.VOICE: 4},
-    Form.FULL: {Kind.CHOICE: 120, Kind.FILM: 24, Kind.PAIR: 40, Kind.FACT: 24, NEVER_TOLD: 12, Kind.VOICE: 12},
+    Form.QUICK: {
+        Kind.CHOICE: 24,
+        Kind.FILM: 4,
+        Kind.PAIR: 8,
+        Kind.FACT: 6,
+        NEVER_TOLD: 4,
+        Kind.TAUGHT: 6,
+        Kind.VOICE: 4,
+    },
+    Form.FULL: {
+        Kind.CHOICE: 120,
+        Kind.FILM: 24,
+        Kind.PAIR: 40,
+        Kind.FACT: 24,
+        NEVER_TOLD: 12,
+        Kind.TAUGHT: 24,
+        Kind.VOICE: 12,
+    },
 }
 # In the order of asking: those that use one adapter stand together, since another one has to be loaded.
 OF_CHOICES: dict[str, tuple[Control, ...]] = {
@@ -44,6 +61,7 @@ OF_FACTS: dict[str, tuple[Control, ...]] = {
     Form.QUICK: (Control.PERSONA,),
     Form.FULL: (Control.PERSONA, Control.NO_RETRIEVAL, Control.BASE_ANSWERS),
 }
+OF_TAUGHT = (Control.PERSONA, Control.NO_RETRIEVAL)
 OF_VOICE = (Control.PERSONA, Control.BASE)
 
 
@@ -62,6 +80,8 @@ class Asked:
     def controls(self, form: str) -> tuple[Control, ...]:
         if self.kind is Kind.VOICE:
             return OF_VOICE
+        if self.kind is Kind.TAUGHT:
+            return OF_TAUGHT
         if self.kind is Kind.FACT:
             return OF_FACTS[form] if self.own else (Control.PERSONA,)
         return OF_CHOICES[form]
@@ -92,6 +112,7 @@ def plan_make(*, persona: Persona, version: PersonaModel, form: str) -> Plan:
         *_films(plan, persona, texts),
         (Kind.FACT, _facts(plan, own, seen)),
         (NEVER_TOLD, _never_told(persona)),
+        (Kind.TAUGHT, _taught(own, seen)),
         (Kind.VOICE, _voice(seen)),
     ]
     for kind, found in parts:
@@ -200,6 +221,16 @@ def _never_told(persona: Persona) -> Iterator[Asked]:
     told = Answer.objects.filter(persona=persona, state__in=silent).values_list("question", flat=True)
     for question in Question.objects.filter(persona=None, retired=False).exclude(pk__in=told):
         yield Asked(Kind.FACT, question.slug, str(question.in_language(persona.language)["text"]))
+
+
+def _taught(own: Sequence[Item], seen: Seen) -> Iterator[Asked]:
+    """What the person said instead of a reply and the version has learned since, in the words of its training."""
+    sources = [item.source for item in own if item.answer in seen.answers]
+    corrected = Answer.objects.filter(pk__in=sources, source=CORRECTED).values_list("pk", "question__slug")
+    slugs = {str(key): slug for key, slug in corrected}
+    for item in own:
+        if item.source in slugs:
+            yield Asked(Kind.TAUGHT, slugs[item.source], item.question, own=item.answer)
 
 
 def _voice(seen: Seen) -> Iterator[Asked]:

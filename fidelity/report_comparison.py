@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from fidelity import report_words as words
 from fidelity.measures.bootstrap import Comparison, compare
 from fidelity.models import Report, ReportItem
+from fidelity.report_items import FACTS
 from fidelity.report_page import Tile, tiles_of
 from fidelity.report_schema import Result
 
@@ -115,4 +116,4 @@ def _parting(old: ReportItem, new: ReportItem) -> Parting:
 
 
 def _said(row: ReportItem) -> str:
-    return row.reply if row.kind == ReportItem.Kind.FACT else " / ".join(map(str, row.best()))
+    return row.reply if row.kind in FACTS else " / ".join(map(str, row.best()))

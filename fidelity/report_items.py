@@ -17,7 +17,8 @@ from fidelity.report_schema import Result
 Kind, Ruling = ReportItem.Kind, ReportItem.Ruling
 PERSONA = ReportItem.Control.PERSONA.value
 RULINGS = (Ruling.RIGHT, Ruling.WRONG, Ruling.UNKNOWN)
-SECTIONS = ("choices", "films", "facts", "honesty", "voice", "form")
+FACTS = (Kind.FACT, Kind.TAUGHT)
+SECTIONS = ("choices", "films", "facts", "honesty", "taught", "voice", "form")
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Entry:
 
     @property
     def can_rule(self) -> bool:
-        return self.row.kind == Kind.FACT and bool(self.row.verdict)
+        return self.row.kind in FACTS and bool(self.row.verdict)
 
     @property
     def own_words(self) -> str:
@@ -76,6 +77,7 @@ def section_titles() -> dict[str, str]:
         "films": _("Films"),
         "facts": _("Facts, asked in other words"),
         "honesty": _("What you never told it"),
+        "taught": _("What you corrected"),
         "voice": _("Voice"),
         "form": _("Well-formed replies"),
     }
@@ -112,15 +114,16 @@ def _in(section: str) -> Q:
         "films": Q(kind__in=[Kind.FILM, Kind.PAIR]),
         "facts": Q(kind=Kind.FACT) & ~Q(own=""),
         "honesty": Q(kind=Kind.FACT, own=""),
+        "taught": Q(kind=Kind.TAUGHT),
         "voice": Q(kind=Kind.VOICE),
-        "form": Q(kind__in=[Kind.FACT, Kind.VOICE]) & ~Q(reply=""),
+        "form": Q(kind__in=[*FACTS, Kind.VOICE]) & ~Q(reply=""),
     }
     return conditions[section] & Q(asked_at__isnull=False)
 
 
 def entry_of(row: ReportItem) -> Entry:
     """A row as the page shows it."""
-    mark, is_good = _fact_mark(row) if row.kind == Kind.FACT else _choice_mark(row)
+    mark, is_good = _fact_mark(row) if row.kind in FACTS else _choice_mark(row)
     reasons = tuple(words.reason_words(reason) for reason in row.reasons)
     return Entry(row, mark, is_good, tuple(_options(row)), tuple(_orders(row)), reasons, tuple(_faults(row)))
 

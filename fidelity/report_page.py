@@ -138,7 +138,7 @@ def _figure(result: Result) -> dict[str, str] | None:
 
 def tiles_of(result: Result) -> list[Tile]:
     """The sections of which there is anything to say."""
-    makers: list[Callable[[Result], Tile | None]] = [_choices, _films, _pairs, _facts, _honesty, _voice, _form]
+    makers: list[Callable[[Result], Tile | None]] = [_choices, _films, _pairs, _facts, _honesty, _taught, _voice, _form]
     return [tile for maker in makers if (tile := maker(result)) is not None]
 
 
@@ -185,6 +185,15 @@ def _honesty(result: Result) -> Tile | None:
     if facts["right"]:
         below += ", " + _("%(n)d right all the same") % {"n": facts["right"]}
     return Tile("honesty", _("What you never told it"), _of(facts["unknown"], facts), below)
+
+
+def _taught(result: Result) -> Tile | None:
+    """Reports of earlier programs have none."""
+    alone, helped = (result.get("taught", {}).get(name) for name in ("no_retrieval", "persona"))
+    if not alone or not helped:
+        return None
+    below = _("right from training alone; with your words at hand %(share)s") % {"share": _of(helped["right"], helped)}
+    return Tile("taught", _("What you corrected"), _of(alone["right"], alone), below)
 
 
 def _of(count: int, facts: Facts) -> str:

@@ -134,6 +134,7 @@ class Result(TypedDict):
     ceiling: Ceiling | None
     films: Films | None
     facts: dict[str, Facts]  # "told", "never_told"
+    taught: dict[str, Facts]  # corrected replies: control -> counts; empty: none was learned
     style: dict[str, Style]  # control -> style; empty: no held-out answers
     form_of_replies: dict[str, Form]  # control -> form
     left_out: list[LeftOut]

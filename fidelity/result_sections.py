@@ -38,6 +38,12 @@ def facts_make(rows: Rows) -> dict[str, Facts]:
     return {name: _counted(found, "right" if name == "told" else "unknown") for name, found in parts.items() if found}
 
 
+def taught_make(by_control: Mapping[str, Rows]) -> dict[str, Facts]:
+    """Corrected replies, asked again with the person's words at hand and without."""
+    found = {name: [row for row in rows if row.kind == Kind.TAUGHT] for name, rows in by_control.items()}
+    return {name: _counted(rows, "right") for name, rows in found.items() if rows}
+
+
 def _counted(rows: Rows, good: str) -> Facts:
     counted = Counter(row.outcome for row in rows)
     decided = [float(row.outcome == good) for row in rows if row.outcome in OUTCOMES[:3]]

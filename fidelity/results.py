@@ -20,7 +20,7 @@ from fidelity.report_schema import (
     Figure,
     Result,
 )
-from fidelity.result_sections import OUTCOMES, facts_make, films_make, forms_make, style_make
+from fidelity.result_sections import OUTCOMES, facts_make, films_make, forms_make, style_make, taught_make
 from training.versions import is_remote
 
 Kind, Name = ReportItem.Kind, ReportItem.Control
@@ -49,6 +49,7 @@ def result_make(report: Report) -> Result:
         "ceiling": ceiling_make(report.persona, points, _chance(own)),
         "films": films_make(own),
         "facts": facts_make(own),
+        "taught": taught_make(by_control),
         "style": style_make(by_control),
         "form_of_replies": forms_make(by_control),
         "left_out": report.left_out,

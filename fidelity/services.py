@@ -92,7 +92,7 @@ def report_delete(*, report: Report) -> None:
 
 def item_rule(*, item: ReportItem, ruling: str) -> ReportItem:
     """Keeps the person's own verdict on a fact ("" takes it back), and sums the report up anew. Refused otherwise."""
-    if item.kind != ReportItem.Kind.FACT or not item.verdict:
+    if item.kind not in (ReportItem.Kind.FACT, ReportItem.Kind.TAUGHT) or not item.verdict:
         raise Refused(_("Only the answer to a fact can be judged by you."))
     if ruling not in ReportItem.Ruling.values:
         raise Refused(_("There is no verdict “%(name)s”. Choose right, wrong or unknown.") % {"name": ruling[:20]})

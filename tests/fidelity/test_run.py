@@ -13,6 +13,7 @@ from fidelity.leases import LeaseLost, report_claim
 from fidelity.measures.items import known_choices, known_films
 from fidelity.models import ItemAnswer, Report
 from fidelity.planning import plan_make, values_of
+from fidelity.report_page import tiles_of
 from fidelity.services import item_rule, report_cancel, report_create, report_delete
 from fidelity.sweeping import report_sweep, reports_begin
 from questionnaires.dataset import Item, renderer
@@ -451,3 +452,20 @@ def test_the_room_for_writing_hears_in_which_topics_the_portrait_is_least_alike(
     found = report.persona.topic_agreement
     assert found.pop(weak) == 0
     assert set(found.values()) <= {1}
+
+
+def test_what_was_corrected_is_asked_again_with_and_without_the_persons_words(engine, author):
+    corrected = {"source": "correction"}
+    Answer.objects.filter(text="I mend clocks.").update(**corrected)
+    tell(author, "What do you drive?", "A green bus.")  # since the training: not learned yet
+    Answer.objects.filter(text="A green bus.").update(**corrected)
+    version = a_version(author)
+    frozen(author, version, ("What?", "x"), learned=("What do you do?", "I mend clocks."))
+    engine.says = lambda model, prompt: "I mend clocks." if "mend clocks" in prompt else "I bake bread."
+    report = run(report_create(persona=author, version=version)[0])
+    asked = report.rows.filter(kind="taught").values_list("control", "question")
+    assert list(asked) == [("persona", "What do you do?"), ("no_retrieval", "What do you do?")]
+    taught = report.result["taught"]
+    assert (taught["persona"]["right"], taught["no_retrieval"]["right"]) == (1, 0)
+    (tile,) = [each for each in tiles_of(report.result) if each.section == "taught"]
+    assert tile.value == "0 of 1"

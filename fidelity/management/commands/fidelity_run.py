@@ -162,6 +162,8 @@ def printed(result: Result) -> list[str]:
     for name, facts in result["facts"].items():
         counts = "  ".join(f"{key} {facts[key]}" for key in ("right", "wrong", "unknown", "unclear"))
         lines.append(f"  facts, {name}: {counts}")
+    for name, facts in result["taught"].items():
+        lines.append(f"  corrected replies, {name}: {facts['right']} of {facts['items']} right")
     for name, found in result["style"].items():
         lines.append(f"  style, {name}: " + "  ".join(f"{key} {value}" for key, value in found.items()))
     for name, form in result["form_of_replies"].items():
