@@ -41,3 +41,16 @@ def account_claim(*, user: User, email: str, password: str) -> User:
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
     audit_record(action="account-claimed", actor=user)
     return user
+
+
+@transaction.atomic
+def address_change(*, old: str, new: str) -> EmailAddress:
+    """The account that logs in with `old` logs in with `new` from now on. Whoever calls it vouches for the address."""
+    address = EmailAddress.objects.select_for_update().filter(email__iexact=old.strip()).first()
+    if address is None:
+        raise Refused(_("No account has the address %s.") % old, status=404)
+    address.email = address_free(new)
+    address.save(update_fields=["email"])
+    User.objects.filter(pk=address.user_id).update(email=address.email)
+    audit_record(action="address-changed", subject=address.user, where="command")
+    return address

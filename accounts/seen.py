@@ -5,17 +5,25 @@ from collections.abc import Callable
 from typing import Any
 
 from allauth.usersessions.models import UserSession
-from django.http import HttpRequest, HttpResponse
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.decorators import sync_and_async_middleware
 
 EVERY = 3600  # seconds
 SEEN = "seen"  # key of the session: Unix seconds
 
 
-def last_seen(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware. Costs a look into the session, which is loaded anyway, and two writes an hour."""
+@sync_and_async_middleware
+def last_seen(get_response: Callable[..., Any]) -> Callable[..., Any]:
+    """Middleware. Costs a look into the session, which is loaded anyway, and two writes an hour.
 
-    def note(request: HttpRequest) -> HttpResponse:
+    Streams pass unseen: whoever has one open has just loaded its page.
+    """
+    if iscoroutinefunction(get_response):
+        return get_response
+
+    def note(request: HttpRequest) -> Any:
         session: Any = request.session
         if session.session_key and request.user.is_authenticated and time.time() - session.get(SEEN, 0) > EVERY:
             session[SEEN] = int(time.time())

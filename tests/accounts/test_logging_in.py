@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
+from accounts.audit import AuditEvent
 from tests.accounts.conftest import PASSWORD
 
 LOGIN = "/accounts/login/"
@@ -152,6 +153,31 @@ def test_without_a_mail_server_the_terminal_prints_the_link(member, client, caps
     assert "password_link" in client.get(reverse("account_reset_password")).content.decode()
     call_command("password_link", "Mira@example.org")
     set_password(client, capsys.readouterr().out.strip())
+
+
+def test_without_a_mail_server_the_terminal_changes_the_address(member, client):
+    call_command("change_address", "mira@example.org", "Mira@elsewhere.example")
+    client.post(LOGIN, {"login": "mira@elsewhere.example", "password": PASSWORD})
+    assert is_inside(client)
+    with pytest.raises(CommandError, match="No account has"):
+        call_command("change_address", "mira@example.org", "x@example.org")
+    with pytest.raises(CommandError, match="has an account already"):
+        call_command("change_address", "mira@elsewhere.example", "mira@elsewhere.example")
+
+
+def test_what_changes_about_an_account_stands_in_the_trail(member, inside, django_capture_on_commit_callbacks):
+    page = inside.get(reverse("mfa_activate_totp"))
+    with django_capture_on_commit_callbacks(execute=True):
+        inside.post(reverse("mfa_activate_totp"), {"code": code_of(page.context["form"].secret)})
+    inside.post(reverse("mfa_deactivate_totp"))
+    acts = set(AuditEvent.objects.filter(subject=member).values_list("action", flat=True))
+    assert {"second-factor-added", "second-factor-removed"} <= acts
+
+
+def test_too_many_sign_ups_from_one_place_wait(open_mode, db, client):
+    codes = [client.post("/accounts/signup/", {}).status_code for _try in range(21)]
+    assert codes[:20] == [200] * 20
+    assert codes[20] == 429
 
 
 def test_no_link_for_nobody(db):
