@@ -5,6 +5,7 @@ of the snapshot are there when they are copied. A version that was deleted in be
 then all is done once more.
 """
 
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,7 @@ from operations.backup_archive import ArchiveWriter, BackupRefused
 from operations.backup_files import files_of
 from operations.backup_postgresql import Facts, postgresql_dump
 from operations.backup_sqlite import sqlite_copy, sqlite_migrations, sqlite_tables, sqlite_versions
+from operations.backup_store import add_from_store
 from training.models import PersonaModel
 
 PREFIX, SUFFIX = "persona-", ".zip"
@@ -85,6 +87,7 @@ def _attempt(folder: Path, with_secrets: bool, tell: Tell) -> Backup:
         archive.add(DUMPS[kind], dump)
         tell(f"{rows} rows. The files ...")
         _add_files(archive, folder, with_secrets, tell)
+        add_from_store(archive, facts.versions)
         broken = _broken(archive, facts)
         database = {"kind": kind, "member": DUMPS[kind], "tables": facts.tables, "migrations": facts.migrations}
         archive.finish(
@@ -145,4 +148,7 @@ def _thin(folder: Path, keep: int) -> None:
 def _remove_leftovers(folder: Path) -> None:
     """What a killed backup left. Call it under the lock."""
     for leftover in folder.glob(".*.part*"):
-        leftover.unlink(missing_ok=True)
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)

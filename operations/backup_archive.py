@@ -28,6 +28,7 @@ class ArchiveWriter:
         self._file = os.fdopen(descriptor, "w+b")
         self._zip = zipfile.ZipFile(self._file, "w", allowZip64=True)
         self.files: dict[str, dict[str, Any]] = {}
+        self.folder = path.parent
 
     def add(self, name: str, path: Path) -> None:
         """The bytes that `path` has now. FileNotFoundError where it is gone; nothing was written then."""

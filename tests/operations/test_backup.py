@@ -20,7 +20,9 @@ from operations.backup_archive import BackupRefused
 from operations.backup_restore import site_at_rest
 from questionnaires.models import Answer, AnswerRevision, Persona, Question
 from questionnaires.saving import answer_save
+from training import storage
 from training.models import PersonaModel
+from training.version_files import version_share
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -163,6 +165,38 @@ def test_a_version_without_files_is_named(data_dir, version, tmp_path, capsys):
     shutil.rmtree(version.folder)
     call_command("backup", to=tmp_path / "backups")
     assert f"version {version.pk} are missing" in capsys.readouterr().err
+
+
+def test_what_lies_in_the_shared_store_is_in_it_too(data_dir, version, tmp_path, settings):
+    settings.STORAGE_URL = f"file://{tmp_path / 'store'}"
+    settings.RUNS_DIR = data_dir / "runs"
+    frozen = data_dir / "runs" / "elsewhere" / "train.jsonl"
+    frozen.parent.mkdir()
+    frozen.write_text("rows")
+    storage.share(frozen)
+    PersonaModel.objects.update(files=version_share(version.folder))
+    kept = files_below(version.folder)
+    shutil.rmtree(version.folder)
+    shutil.rmtree(frozen.parent)
+    made = make(tmp_path / "backups")
+    with zipfile.ZipFile(made.path) as archive:
+        assert archive.read("runs/elsewhere/train.jsonl") == b"rows"
+        assert {name: archive.read(f"models/{version.pk}/{name}") for name in kept} == kept
+    assert made.broken == []
+
+
+def test_a_store_that_does_not_answer_is_no_reason_for_half_a_backup(
+    data_dir, version, tmp_path, settings, monkeypatch
+):
+    settings.STORAGE_URL = f"file://{tmp_path / 'store'}"
+
+    def away(_prefix):
+        raise storage.StoreAway("no answer")
+
+    monkeypatch.setattr("operations.backup_store.listed", away)
+    with pytest.raises(BackupRefused, match="does not answer"):
+        make(tmp_path / "backups")
+    assert backups_in(tmp_path / "backups") == []
 
 
 def damaged(path, target, old, new):
