@@ -159,6 +159,7 @@ def archive_bring(*, path: Path, owner: User, beat: Beat) -> Brought:
                 _rows_bring(archive, look, owner, brought, beat)
                 audit_record(action="archive-rows-made", actor=owner)
                 placed.move()
+            placed.share()
         except (IntegrityError, DataError) as error:
             placed.take_back()
             raise ArchiveRefused(_("Rows of the archive contradict each other. Nothing was brought in.")) from error

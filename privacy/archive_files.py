@@ -17,8 +17,13 @@ from django.utils.translation import gettext as _
 
 from privacy.archive_fitting import Known
 from privacy.archive_reading import Archive
+from privacy.archive_writing import FILE_OF_UPLOAD
 from questionnaires.services import Refused
 from training.adapter_import import adapter_admit
+from training.frozen import FROZEN
+from training.models import PersonaModel
+from training.storage import has_store, share
+from training.version_files import version_share
 
 WEIGHTS, CONFIG, RESULT = "adapter_model.safetensors", "adapter_config.json", "result.json"
 
@@ -36,13 +41,34 @@ class Placed:
         """To their places, just before the rows are committed."""
         for source, target in self.targets.items():
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            shutil.rmtree(target, ignore_errors=True)  # of a row that is gone
+            _remove(target)  # of a row that is gone
             self.moved.append(target)
             shutil.move(source, target)
 
     def take_back(self) -> None:
         for target in self.moved:
-            shutil.rmtree(target, ignore_errors=True)
+            _remove(target)
+
+    def share(self) -> None:
+        """To the store that other machines reach, once the rows are committed. Raises StoreAway."""
+        if not has_store():
+            return
+        for target in self.moved:
+            if target.is_file():
+                share(target)
+            elif target.parent == Path(settings.MODELS_DIR):
+                PersonaModel.objects.filter(pk=target.name).update(files=version_share(target))
+            else:
+                for name in FROZEN:
+                    if (target / name).is_file():
+                        share(target / name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def files_place(archive: Archive, known: Known, *, rename: Callable[[str], str] | None) -> Placed:
@@ -59,6 +85,9 @@ def files_place(archive: Archive, known: Known, *, rename: Callable[[str], str] 
     for folder in sorted(placed.folder.glob("runs/*")):
         if folder.name in known.ids("training.TrainingRun"):
             placed.targets[folder] = Path(settings.RUNS_DIR) / folder.name
+    for folder in sorted(placed.folder.glob("uploads/*")):
+        if folder.name in known.ids("training.UploadedFile"):
+            placed.targets[folder / FILE_OF_UPLOAD] = Path(settings.UPLOADS_DIR) / folder.name
     for folder in sorted(placed.folder.glob("models/*")):
         if folder.name in known.ids("training.PersonaModel"):
             _weights(folder, placed)

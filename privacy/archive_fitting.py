@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import Field, ForeignKey, JSONField
@@ -198,6 +199,14 @@ def _run(values: dict[str, Any]) -> None:
     if values["state"] not in {"ready", "failed", "cancelled"}:
         values["state"] = "cancelled"
     values |= {"lease_until": None, "not_before": None, "last_enqueued_at": None}
+    _base_model(values)
+
+
+def _base_model(values: dict[str, Any]) -> None:
+    """A path on another computer means nothing here, and must not choose a folder of this one."""
+    name = values["base_model"]
+    if name != settings.BASE_MODEL and (name.startswith(("/", "~", ".")) or ".." in name):
+        values["base_model"] = name.rstrip("/").rpartition("/")[2].strip(".~") or "unknown"
 
 
 def _message(values: dict[str, Any]) -> None:
@@ -219,6 +228,7 @@ def _link(values: dict[str, Any]) -> None:
 
 _CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
     "training.TrainingRun": _run,
+    "training.PersonaModel": _base_model,
     "chat.Message": _message,
     "fidelity.Report": _report,
     "fidelity.FriendLink": _link,

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from privacy.archive_writing import (
     ACCOUNT,
     BANK,
+    FILE_OF_UPLOAD,
     FILES_OF_RUN,
     FILES_OF_VERSION,
     FORMAT,
@@ -40,6 +41,7 @@ _PIECE = 1 << 20
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _FILE = re.compile(
     rf"files/(?:runs/{_UUID}/(?:{'|'.join(map(re.escape, FILES_OF_RUN))})"
+    rf"|uploads/{_UUID}/{re.escape(FILE_OF_UPLOAD)}"
     rf"|models/{_UUID}/(?:{'|'.join(map(re.escape, FILES_OF_VERSION))}))"
 )
 

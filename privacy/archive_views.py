@@ -133,8 +133,8 @@ def bring_confirm(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
     owner = visitor(request)
     path = _waiting(owner, upload_id)
     if not path.is_file():
-        messages.warning(request, _("The file was kept for a day and is gone. Choose it again."))
-        return redirect("privacy")
+        context = privacy_context(owner) | {"fault": _("The file was kept for a day and is gone. Choose it again.")}
+        return render(request, "privacy/privacy.html", context, status=404)
     job, is_new = archives.import_ask(owner=owner, upload=path)
     if is_new:
         tasks.enqueue(job)

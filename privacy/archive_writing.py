@@ -19,7 +19,10 @@ from django.utils import timezone
 
 from privacy.archive_rows import account_line, bank_lines, lines_of
 from privacy.catalogue import TABLES
-from training.models import PersonaModel, TrainingRun
+from training.frozen import rows_bring
+from training.models import PersonaModel, TrainingRun, UploadedFile
+from training.storage import fetch
+from training.version_files import version_fetch
 
 FORMAT, FORMAT_VERSION = "persona-archive", 1
 MANIFEST, ACCOUNT, BANK = "manifest.json", "account.json", "bank/questions.jsonl"
@@ -28,6 +31,7 @@ FILES_OF_VERSION = ("adapter_config.json", "adapter_model.safetensors", "adapter
 _PIECE = 1 << 20
 _INCOMPRESSIBLE = {".safetensors", ".gguf"}
 
+FILE_OF_UPLOAD = "rows.jsonl"
 Beat = Callable[[int, int, str], None]
 """Told rows and megabytes done, of how many, and what is being written."""
 
@@ -106,11 +110,17 @@ def _write(writer: _Writer, owner: User, files: list[tuple[str, Path]]) -> Writt
 
 
 def _files(owner: User) -> Iterator[tuple[str, Path]]:
-    """What lies beside the rows: frozen data sets of trainings, and adapters of versions."""
+    """What lies beside the rows: frozen data sets of trainings, adapters of versions, and files that programs brought;
+    fetched from the store where other machines have them. Raises StoreAway, Damaged."""
     for run in TrainingRun.objects.filter(owner=owner).order_by("pk"):
+        rows_bring(run)
         yield from _there(f"files/runs/{run.pk}", run.folder, FILES_OF_RUN)
     for version in PersonaModel.objects.filter(owner=owner).order_by("pk"):
+        version_fetch(version)
         yield from _there(f"files/models/{version.pk}", version.folder, FILES_OF_VERSION)
+    for upload in UploadedFile.objects.filter(owner=owner).order_by("pk"):
+        if fetch(upload.path, upload.sha256):
+            yield f"files/uploads/{upload.pk}/{FILE_OF_UPLOAD}", upload.path
 
 
 def _there(prefix: str, folder: Path, names: Iterable[str]) -> Iterator[tuple[str, Path]]:

@@ -23,10 +23,13 @@ from privacy.archive_reading import ArchiveRefused
 from privacy.archive_writing import Written, archive_write
 from privacy.jobs import Cancelled, JobClaim, LeaseLost, Stopped, job_claim
 from privacy.models import ArchiveJob
+from training.providers.base import Transient
+from training.storage import Damaged
 
 logger = logging.getLogger(__name__)
 
 KEPT = timedelta(days=7)
+AGAIN_SECONDS = 60.0
 State, Kind = ArchiveJob.State, ArchiveJob.Kind
 _PIECE = 1 << 20
 
@@ -110,6 +113,10 @@ def archive_execute(*, job_id: UUID, should_stop: Callable[[], bool] = never) ->
     except ArchiveRefused as refused:
         _file_of(claim).unlink(missing_ok=True)
         claim.end(State.FAILED, error=str(refused))
+    except Transient as away:  # the store of the site does not answer
+        claim.put_back(seconds=AGAIN_SECONDS, state=State.QUEUED, error=str(away))
+    except Damaged as damaged:
+        claim.end(State.FAILED, error=str(damaged))
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise

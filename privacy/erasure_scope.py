@@ -18,7 +18,7 @@ from django.db.models import CASCADE, ForeignKey, Model, Q, QuerySet
 from chat.models import TelegramAccount, TelegramUpdate
 from privacy.models import ArchiveJob
 from questionnaires.models import Persona
-from training.models import PersonaModel, TrainingRun
+from training.models import PersonaModel, TrainingRun, UploadedFile
 from training.remote_deletion import Leftover, leftovers_of
 
 # Paths to the persona of tables that have no column of their own for it.
@@ -98,7 +98,8 @@ class Scope:
         waiting = Path(settings.DATA_DIR) / "imports"
         archives = [job.file for job in ArchiveJob.objects.filter(owner=self.owner)]
         checked = list(ArchiveJob().file.parent.glob(f"checked-{self.owner.pk}-*"))
-        return [*waiting.glob(f"{self.owner.pk}-*"), *archives, *checked]
+        uploads = [upload.path for upload in UploadedFile.objects.filter(owner=self.owner)]
+        return [*waiting.glob(f"{self.owner.pk}-*"), *archives, *checked, *uploads]
 
     def telegram(self) -> QuerySet[TelegramAccount]:
         return TelegramAccount.objects.filter(persona__in=self.personas)

@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from accounts.audit import audit_record
 from questionnaires.dataset.exports import FORMATS
 from questionnaires.exporting import PARTS, Part, export_context, export_file_name, export_items, export_view_get
 from questionnaires.models import Persona
@@ -89,6 +90,8 @@ def export(request: HttpRequest, persona_id: uuid.UUID, file_format: str) -> Str
 
 def export_response(request: HttpRequest, persona: Persona, file_format: str, part: Part) -> StreamingHttpResponse:
     """The file of that part, streamed; `file_format` is one of FORMATS."""
+    where = "api" if request.path.startswith("/api/") else "web"
+    audit_record(action="dataset-exported", actor=request.user, target=f"persona:{persona.pk}", where=where)
     chosen = FORMATS[file_format]
     items = export_items(persona=persona, part=part)
     pieces = _gathered(chosen.write(items, export_context(persona=persona)))

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from accounts.audit import audit_record
 from questionnaires.services import Refused
 from training.models import Connection, TrainingRun
 from training.providers.addresses import AddressRefused, check_address
@@ -71,7 +72,7 @@ def connection_create(*, owner: User, preset: str, fields: Fields) -> Connection
     key = _secret(fields.key)
     if not key and presets()[preset].keys_page:
         raise Refused(_("The key is missing. Make one on the provider's page and paste it here."))
-    return Connection.objects.create(
+    connection = Connection.objects.create(
         owner=owner,
         preset=preset,
         name=_name(fields.name, presets()[preset]),
@@ -79,6 +80,12 @@ def connection_create(*, owner: User, preset: str, fields: Fields) -> Connection
         sealed_webhook_secret=seal(_secret(fields.webhook_secret), address),
         **_key_columns(key, address),
     )
+    _note("connection-made", connection)
+    return connection
+
+
+def _note(action: str, connection: Connection) -> None:
+    audit_record(action=action, actor=connection.owner, target=f"connection:{connection.pk}")
 
 
 def connection_update(*, connection: Connection, fields: Fields) -> bool:
@@ -99,6 +106,7 @@ def connection_update(*, connection: Connection, fields: Fields) -> bool:
     for column, value in changes.items():
         setattr(connection, column, value)
     connection.save(update_fields=list(changes))
+    _note("connection-key-changed" if "sealed_key" in changes else "connection-changed", connection)
     return dropped
 
 
@@ -107,6 +115,7 @@ def connection_delete(*, connection: Connection) -> None:
     with transaction.atomic():
         if active_runs(connection):
             raise Refused(_("A training is under way there. Wait for it, or cancel it, before you delete this."), 409)
+        _note("connection-deleted", connection)
         connection.delete()
 
 

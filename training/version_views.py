@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.audit import audit_record
 from questionnaires.services import Refused
 from questionnaires.views import persona_or_404
 from training import exports, tasks, versions
@@ -129,6 +130,7 @@ def version_export_file(
     file = exports.file_of(version, kind)
     if kind not in exports.kinds_of(version) or not file.is_file():
         raise Http404
+    audit_record(action="version-exported", actor=request.user, target=f"version:{version.pk}")
     response = StreamingHttpResponse(_pieces(file), content_type="application/zip")
     response["Content-Length"] = str(file.stat().st_size)
     response["Content-Disposition"] = f'attachment; filename="{exports.file_name(version, kind)}"'

@@ -7,6 +7,7 @@ import pytest
 def places(settings, tmp_path):
     settings.DATA_DIR = tmp_path / "data"
     settings.RUNS_DIR, settings.MODELS_DIR = settings.DATA_DIR / "runs", settings.DATA_DIR / "models"
+    settings.UPLOADS_DIR = settings.DATA_DIR / "uploads"
     settings.DATA_DIR.mkdir()
 
 

@@ -15,7 +15,7 @@ from privacy.receipts import receipt_text
 from questionnaires.models import Persona, Question
 from questionnaires.services import Refused
 from tests.privacy.whole_life import CANARY, files_with, lead_a_life, tables_with
-from training.models import Connection, PersonaModel, TrainingRun
+from training.models import Connection, PersonaModel, TrainingRun, UploadedFile
 
 pytestmark = pytest.mark.django_db
 
@@ -82,7 +82,10 @@ def scope_of(owner):
 
 def test_one_portrait_goes_and_the_others_stay(owner, bank, settings):
     gone, kept = (lead_a_life(owner, settings, number=number) for number in (2, 3))
-    Connection.objects.all().delete()
+    Connection.objects.all().delete()  # these are the account's
+    for upload in UploadedFile.objects.all():
+        upload.path.unlink()
+        upload.delete()
     erasure, _token = erasure_ask(owner=owner, persona=Persona.objects.get(pk=gone))
     done(erasure)
     assert tables_with("of life 2") == []

@@ -1,5 +1,6 @@
 """A person with a row in every table, each text of which is findable by its canary."""
 
+import hashlib
 import json
 import uuid
 from pathlib import Path
@@ -19,7 +20,7 @@ def lead_a_life(owner, settings, *, number: int = 0) -> "uuid.UUID":
     from questionnaires.own_questionnaires import questionnaire_create
     from questionnaires.services import answer_save, question_create
     from training.connections import Fields, connection_create
-    from training.models import PersonaModel, RunEvent, TrainingRun
+    from training.models import PersonaModel, RunEvent, TrainingRun, UploadedFile
 
     words = f"{CANARY} of life {number}"
     persona = Persona.objects.create(owner=owner, name=f"Ada {words}", language="en")
@@ -48,6 +49,13 @@ def lead_a_life(owner, settings, *, number: int = 0) -> "uuid.UUID":
         preset="openai",
         fields=Fields(name=f"C {words}", base_url="http://127.0.0.1:9/v1", key=f"sk-secret-{CANARY}-key"),
     )
+    upload = UploadedFile(
+        owner=owner, filename=f"{words}.jsonl", purpose="fine-tune", size=len(words),
+        sha256=hashlib.sha256(words.encode()).hexdigest(),
+    )  # fmt: skip
+    upload.path.parent.mkdir(parents=True, exist_ok=True)
+    upload.path.write_text(words)
+    upload.save()
     run = TrainingRun.objects.create(
         owner=owner, persona=persona, state="ready", base_model="tiny", data_hash="d" * 64, spoken_name=f"Ada {words}"
     )
