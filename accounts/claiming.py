@@ -14,12 +14,12 @@ from accounts.refusing import Refused
 
 def is_claimed(*, user: User) -> bool:
     """Whether the account has an address to log in with."""
-    return EmailAddress.objects.filter(user=user).exists()
+    return bool(EmailAddress.objects.filter(user=user).exists())
 
 
 def somebody_can_log_in() -> bool:
     """Whether any account has been claimed or made, so that a log-in page is of use."""
-    return EmailAddress.objects.exists()
+    return bool(EmailAddress.objects.exists())
 
 
 @transaction.atomic
