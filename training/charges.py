@@ -8,9 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import UUID
 
+from django.db.models import Sum
+
 from accounts.quotas import Kind, limit_of, quota_check, quota_take, references_open, usage_of_reference, usage_settle
 from training.jobs import may_have_remote_job
-from training.models import LOCAL, PersonaModel, TrainingRun
+from training.models import LOCAL, PersonaModel, TrainingRun, UploadedFile
 
 PREFIX = "run:"
 LEAST_MINUTES = 0.1  # promised where nobody knows how long it takes
@@ -56,9 +58,17 @@ def _taken(run: TrainingRun, reference: str) -> dict[str, float]:
 
 
 def storage_megabytes(*, owner_id: int) -> float:
-    """What a person's trainings and versions take on this computer's disk, in MB."""
+    """What a person's trainings, versions and files for trainings take on this computer's disk, in MB."""
     rows = [*TrainingRun.objects.filter(owner=owner_id), *PersonaModel.objects.filter(owner=owner_id)]
-    return sum(_bytes(row.folder) for row in rows) / 1e6
+    brought = UploadedFile.objects.filter(owner=owner_id).aggregate(sum=Sum("size"))["sum"] or 0
+    return (sum(_bytes(row.folder) for row in rows) + brought) / 1e6
+
+
+def upload_charge(*, owner_id: int, size: int) -> None:
+    """QuotaExceeded where a file of `size` bytes would be more than the person may keep here."""
+    if limit_of(user=owner_id, kind=Kind.STORAGE_MB) is not None:
+        used = storage_megabytes(owner_id=owner_id)
+        quota_check(user=owner_id, kind=Kind.STORAGE_MB, amount=size / 1e6, used=used)
 
 
 def _bytes(folder: Path) -> int:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from questionnaires.models import Persona
-from questionnaires.services import Refused
+from questionnaires.services import Refused, persona_create
 from training.local_models import why_not
 from training.models import TrainingRun, UploadedFile
 from training.services import run_active, run_create
@@ -56,7 +56,8 @@ def file_run_create(*, owner: User, order: FileOrder, client_key: str = "") -> t
         if earlier := _earlier(owner, client_key):
             return earlier, False
         try:
-            run, is_new = _run_create(owner, order, client_key)
+            with transaction.atomic():  # a refused training leaves no empty persona
+                run, is_new = _run_create(owner, order, client_key)
         except IntegrityError:  # the same order came twice at once
             continue
         if is_new:  # else another order for the same persona was faster; that one is not this one
@@ -87,4 +88,8 @@ def _persona(owner: User, order: FileOrder) -> Persona:
     name = (order.suffix or order.training.filename.removesuffix(".jsonl") or FROM_FILE)[:NAME]
     rows = Persona.objects.for_owner(owner).filter(made_from=FROM_FILE, name=name).order_by("created_at")
     free: Persona | None = next((each for each in rows if run_active(persona=each) is None), None)
-    return free or Persona.objects.create(owner=owner, name=name, made_from=FROM_FILE)
+    if free is None:
+        free = persona_create(owner=owner, name=name)
+        free.made_from = FROM_FILE
+        free.save(update_fields=["made_from"])
+    return free

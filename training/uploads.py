@@ -8,7 +8,9 @@ from pathlib import Path
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
+from questionnaires.save_result import within_limits
 from questionnaires.services import Refused
+from training.charges import upload_charge
 from training.models import TrainingRun, UploadedFile
 from training.storage import Damaged, StoreAway, fetch, share
 from training.uploaded_rows import rows_read
@@ -25,6 +27,8 @@ def upload_create(*, owner: User, filename: str, chunks: Iterable[bytes], purpos
     try:
         file.size, file.sha256 = _write(file.path, chunks)
         if purpose == FINE_TUNE:
+            with within_limits():
+                upload_charge(owner_id=owner.pk, size=file.size)
             _look(file)
         share(file.path)
         file.save(force_insert=True)

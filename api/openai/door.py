@@ -101,7 +101,8 @@ def as_api_error(error: Exception) -> ApiError:
         case QuotaExceeded():
             return ApiError(429, str(error), "rate_limit_exceeded", retry_after=error.retry_after)
         case Refused():
-            return ApiError(error.status, str(error), "refused")
+            code = "rate_limit_exceeded" if error.status == 429 else "refused"
+            return ApiError(error.status, str(error), code, retry_after=error.retry_after)
         case RequestDataTooBig():
             return ApiError(413, "The request is larger than this server takes. Send less.", "request_too_large")
         case _:

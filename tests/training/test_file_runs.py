@@ -168,3 +168,21 @@ def test_another_try_reads_the_same_file(owner, fake):
     run_execute(run_id=again.pk)
     again.refresh_from_db()
     assert again.state == "ready"
+
+
+def test_files_count_against_what_a_person_may_keep(owner, settings):
+    settings.QUOTAS = {"storage_mb": 1}
+    upload_create(owner=owner, filename="a", chunks=[b"x" * 900_000])
+    with pytest.raises(Refused) as refused:
+        upload_create(owner=owner, filename="b", chunks=[b"x" * 200_000])
+    assert refused.value.status == 429
+    assert UploadedFile.objects.count() == 1
+
+
+def test_a_training_over_the_limit_leaves_no_portrait(owner, settings):
+    settings.QUOTAS = {"trainings": 1}
+    run_cancel(run=started(owner, *PAIRS))
+    with pytest.raises(Refused) as refused:
+        started(owner, *PAIRS, suffix="another")
+    assert refused.value.status == 429
+    assert not Persona.objects.filter(name="another").exists()
