@@ -68,15 +68,20 @@ def version_find(owner: User, name: str) -> PersonaModel | None:
     return found if found and name_of_version(found) == name else None
 
 
+def personas_of(owner: User) -> "QuerySet[Persona]":
+    """Portraits of persons; what a program trained goes by its own name alone."""
+    found: QuerySet[Persona] = Persona.objects.for_owner(owner).filter(made_from="")
+    return found
+
+
 def persona_find(owner: User, name: str) -> Persona | None:
     """By persona:ID; the ID with or without hyphens."""
     key = key_of(PERSONA + name.removeprefix(PERSONA).replace("-", ""), PERSONA) if name.startswith(PERSONA) else None
-    found: Persona | None = Persona.objects.for_owner(owner).filter(pk=key).first() if key else None
-    return found
+    return personas_of(owner).filter(pk=key).first() if key else None
 
 
 def names_known(owner: User) -> list[str]:
     """Everything that can be talked to."""
     own = [name_of_version(version) for version in versions_here(owner)]
-    personas = [persona_name(persona) for persona in Persona.objects.for_owner(owner)]
+    personas = [persona_name(persona) for persona in personas_of(owner)]
     return [chat_base(), *own, *personas]

@@ -11,6 +11,7 @@ from api.openai.model_names import (
     names_known,
     persona_find,
     persona_name,
+    personas_of,
     version_find,
     versions_here,
 )
@@ -23,7 +24,7 @@ EPOCH = 1_730_419_200  # 2024-11-01, when the bundled base model was published
 def listed(call: Call) -> dict[str, Any]:
     found = [_shape(name, EPOCH, "system") for name in (*base_models(), EMBEDDING_MODEL)]
     found += [_of_version(version) for version in versions_here(call.owner)]
-    found += [_of_persona(persona) for persona in Persona.objects.for_owner(call.owner)]
+    found += [_of_persona(persona) for persona in personas_of(call.owner)]
     return {"object": "list", "data": found}
 
 
