@@ -14,6 +14,7 @@ urlpatterns = [
     path(_SHARING + "<uuid:share_id>/revoke/", owner_views.share_revoke, name="share_revoke"),
     path(_SHARING + "<uuid:share_id>/delete/", owner_views.share_delete, name="share_delete"),
     path(_WITH, visitor_views.shared, name="shared"),
+    path(_WITH + "warm/", visitor_views.shared_warm, name="shared_warm"),
     path(_TALK, visitor_views.shared_talk, name="shared_talk"),
     path(_TALK + "message/", visitor_views.shared_message, name="shared_message"),
     path(_TALK + "export/", visitor_views.shared_export, name="shared_export"),

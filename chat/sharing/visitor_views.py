@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -15,13 +17,19 @@ from django.views.decorators.http import require_GET, require_POST
 
 from chat import lifecycle, replies, running, services, sse
 from chat.branches import path_get
+from chat.errors import EngineError
+from chat.grounding import ground
 from chat.models import Conversation, Message
 from chat.sharing import speaking
 from chat.sharing.doors import cookie_name, for_visitors, key_given
+from chat.sharing.notes import told_allowed
 from chat.sharing.visits import Visit, visit_find
+from chat.told import told_recent
 from chat.views import post_read
 from questionnaires.services import Refused
 from training.connections import host_of
+
+WARM_SECONDS = 60
 
 
 @require_GET
@@ -166,6 +174,18 @@ def _finished(reply: Message, again: dict[str, Any]) -> dict[str, Any]:
     if visit is None or row is None:
         return {"state": "gone", "html": render_to_string("chat/shared_ended.html")}
     return {"state": row.state, "html": _message_html(row, visit)}
+
+
+@require_POST
+@for_visitors
+async def shared_warm(request: HttpRequest, visit: Visit) -> HttpResponseBase:
+    """Has the engine read the answers while the visitor still types; once a minute, however many come."""
+    if await cache.aadd(f"warm-{visit.share.pk}", 1, WARM_SECONDS):
+        persona = visit.share.persona
+        told = told_allowed(share=visit.share, told=await sync_to_async(told_recent)(persona=persona))
+        with suppress(EngineError):  # the message itself will meet it
+            await ground(text="Who are you?", context=None, told=told)
+    return HttpResponse(status=204)
 
 
 @require_POST

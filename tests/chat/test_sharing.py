@@ -30,7 +30,7 @@ from tests.chat.conftest import make_version
 pytestmark = pytest.mark.django_db
 
 GETS = ("shared", "shared_talk", "shared_export", "shared_stream")
-POSTS = ("shared_message", "shared_delete", "shared_stop")
+POSTS = ("shared_message", "shared_delete", "shared_stop", "shared_warm")
 VISITED = dict.fromkeys(GETS, "get") | dict.fromkeys(POSTS, "post")
 OF_A_TALK = ("shared_talk", "shared_export", "shared_message", "shared_delete")
 OWNED = {"sharing": "get", "share_revoke": "post", "share_delete": "post"}
@@ -134,7 +134,8 @@ def addresses(guest, engine, version):
     """Every visitor's address, of a talk with a pending reply."""
     reply = guest.post().json()["reply"]
     of_reply = {name: guest.at(name, reply) for name in ("shared_stream", "shared_stop")}
-    return {"shared": reverse("shared", args=[guest.token])} | {name: guest.at(name) for name in OF_A_TALK} | of_reply
+    doors = {name: reverse(name, args=[guest.token]) for name in ("shared", "shared_warm")}
+    return doors | {name: guest.at(name) for name in OF_A_TALK} | of_reply
 
 
 def ask(browser, name, address):
@@ -157,7 +158,7 @@ def test_a_wrong_a_revoked_and_an_expired_link_look_the_same(addresses, guest, l
     assert "There is no talk at this address" in pages.pop()
 
 
-@pytest.mark.parametrize("name", sorted(set(VISITED) - {"shared", "shared_message"}))
+@pytest.mark.parametrize("name", sorted(set(VISITED) - {"shared", "shared_message", "shared_warm"}))
 def test_another_visitor_of_the_same_link_and_the_owner_find_no_talk(addresses, guest, visitor, name):
     other = Guest(guest.token)
     other.come()
@@ -261,6 +262,16 @@ def test_answers_of_other_topics_never_reach_the_model(make, engine, version, pe
     everything.come()
     everything.say()
     assert "My left kidney." in sent(engine)  # the test can fail
+
+
+def test_the_engine_reads_what_may_be_used_before_the_first_message_once_a_minute(make, engine, told, version):
+    own = Guest(make(topics=["life"])[1])
+    for _time in range(2):
+        assert own.browser.post(reverse("shared_warm", args=[own.token])).status_code == 204
+    (body,) = engine.bodies("/v1/rerank")
+    assert len(body["documents"]) == len(told)
+    engine.status = {"/v1/rerank": 503}
+    assert own.browser.post(reverse("shared_warm", args=[make()[1]])).status_code == 204
 
 
 def test_what_one_would_rather_not_say_is_never_used(guest, engine, told, version):
