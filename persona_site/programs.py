@@ -47,6 +47,7 @@ def web() -> Program:
     """Without an access log: the link's token is part of an address."""
     address = ["--host", settings.HOST, "--port", str(settings.PORT)]
     endings = ["--timeout-graceful-shutdown", "3", "--lifespan", "off", "--no-access-log", "--log-level", "warning"]
+    endings += ["--workers", str(settings.WEB_PROCESSES)] if settings.WEB_PROCESSES > 1 else []
     command = [sys.executable, "-m", "uvicorn", "persona_site.asgi:application", *address, *endings]
     # Each request has a thread of its own; glibc would give each its own pool of memory and keep it.
     environment = {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
