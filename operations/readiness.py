@@ -32,7 +32,7 @@ CANARY_LATE = timedelta(seconds=120)
 KEPT_SECONDS = 2.0  # a look is shared for this long, so that asking often is no load
 ENGINE_SECONDS = 1.5
 
-_began = time.monotonic()
+_process = {"began": time.monotonic()}
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def canary() -> Part:
     age = (timezone.now() - beaten).total_seconds() if beaten else None
     if age is not None and age <= CANARY_LATE.total_seconds():
         return Part(True, age=round(age, 1))
-    if time.monotonic() - _began < CANARY_LATE.total_seconds():
+    if time.monotonic() - _process["began"] < CANARY_LATE.total_seconds():
         return Part(True, "Just started: the canary may take two minutes.", age=None)
     return Part(False, "No worker did its task of the minute: beat, the broker or the workers stand still.", age=age)
 
@@ -157,6 +157,11 @@ def _part(name: str) -> Part:
         timed = Part(part.ok, part.sentence, part.age, round(time.perf_counter() - began, 4))
         found = _kept[name] = (time.monotonic(), timed)
     return found[1]
+
+
+def grace_end() -> None:
+    """This process has not just started the site: a missing canary counts."""
+    _process["began"] = time.monotonic() - CANARY_LATE.total_seconds()
 
 
 def forget() -> None:

@@ -34,5 +34,14 @@ def unseal(sealed: str, address: str) -> str:
     return str(text)
 
 
+def is_readable(sealed: str) -> bool:
+    """Whether it was sealed with this installation's secret, for whatever address."""
+    try:
+        _fernet().decrypt(sealed.encode())
+    except InvalidToken:
+        return False
+    return True
+
+
 def _fernet() -> Fernet:
     return Fernet(base64.urlsafe_b64encode(hashlib.sha256(settings.SEALING_KEY.encode()).digest()))
