@@ -48,7 +48,7 @@ class Environment(BaseSettings):
     OPEN_HOST: bool = Field(False, description="HOST may be other than loopback though SIGN_UP is off")
     HOST_NAME: str = Field("", description="What this machine is called among several; empty: its host name")
     PORT: int = Field(8765, ge=1, le=65535, description="Port of the web server")
-    WEB_PROCESSES: int = Field(1, ge=1, le=64, description="Processes of the web server; a second core serves more people")
+    WEB_PROCESSES: int = Field(1, ge=1, le=64, description="Processes of the web server, each on a core of its own")
     ENGINE_PORT: int = Field(8766, ge=1, le=65535, description="Port of the local model server")
     ENGINE_URL: str = Field("", description="Address of a model server elsewhere; empty: the local one")
     ENGINE_URLS: str = Field("", description="Addresses of several model servers, with commas, instead of ENGINE_URL")
