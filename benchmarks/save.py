@@ -94,14 +94,13 @@ def bare_authors(authors: list[Author]) -> list[Author]:
 
 
 @contextmanager
-def serving(application: str, port: int, processes: int = 1) -> Iterator[subprocess.Popen[bytes]]:
+def serving(application: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """The product's web server with this application."""
     from persona_site.programs import web
 
     program = web()
     command = [application if part.endswith(":application") else part for part in program.command]
     command[command.index("--port") + 1] = str(port)
-    command += ["--workers", str(processes)] if processes > 1 else []
     with Path(os.environ["DATA_DIR"], "web.log").open("ab") as log:
         environment = {**os.environ, **program.environment}
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)

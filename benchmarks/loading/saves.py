@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ PATIENCE_SECONDS = 10.0  # beyond the end, for a server that does not keep up
 def measure(options: argparse.Namespace, folder: Path, url: str) -> dict[str, Any]:
     """Figures of `options.authors` people at `options.web` processes over the database at `url`, or SQLite."""
     port = free_port()
+    os.environ["WEB_PROCESSES"] = str(options.web)
     prepare(folder, port, url)
     authors = make_authors(options.authors)
-    with serving("persona_site.asgi:application", port, options.web) as process:
+    with serving("persona_site.asgi:application", port) as process:
         return under_load(authors, port, process.pid, options.seconds, options.interval)
 
 

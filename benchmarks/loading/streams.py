@@ -18,7 +18,7 @@ from scripts.faults.site import ROOT, end_tree, free_port
 def measure(options: argparse.Namespace, folder: Path, url: str) -> dict[str, Any]:
     """`options.streams` pages, each of which follows one reply after another."""
     port, engine = free_port(), free_port()
-    os.environ["ENGINE_URL"] = f"http://127.0.0.1:{engine}"
+    os.environ |= {"ENGINE_URL": f"http://127.0.0.1:{engine}", "WEB_PROCESSES": str(options.web)}
     prepare(folder, port, url)
     rounds = int(options.seconds * RATE / TOKENS) + 2
     rows = rows_make(options.streams * rounds)
@@ -26,7 +26,7 @@ def measure(options: argparse.Namespace, folder: Path, url: str) -> dict[str, An
     server = subprocess.Popen(command, cwd=ROOT)
     try:
         wait_for(engine)
-        with serving("persona_site.asgi:application", port, options.web) as process:
+        with serving("persona_site.asgi:application", port) as process:
             return asyncio.run(_all(port, process.pid, rows, options))
     finally:
         end_tree(server)
