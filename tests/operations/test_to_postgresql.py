@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from operations.backup_restore import site_at_rest
 from scripts.faults.postgresql import BINARIES, postgresql
@@ -49,7 +51,7 @@ def rich(tmp_path_factory):
 def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pg")
     for parent in (folder, *folder.parents[:3]):
-        parent.chmod(0o755)
+        parent.chmod(parent.stat().st_mode | 0o055)  # the server has a user of its own
     with postgresql(folder / "server") as url:
         yield url
 
@@ -68,22 +70,31 @@ def counts(url):
         return {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for (name,) in names}
 
 
-def test_every_row_of_every_table_arrives_and_the_next_one_finds_a_number(rich, database, tmp_path):
+def spoil(data_dir, data):
+    with closing(sqlite3.connect(data_dir / "persona.sqlite3")) as source:
+        (before,) = source.execute("SELECT data FROM training_runevent WHERE number = 1").fetchone()
+        source.execute("UPDATE training_runevent SET data = ? WHERE number = 1", [data])
+        source.commit()
+    return before
+
+
+def test_every_row_of_every_table_arrives_or_none(rich, database, tmp_path):
+    data = spoil(rich, json.dumps("\x00"))  # which PostgreSQL's JSON cannot hold
+    done = manage(rich, "to_postgresql", database)
+    assert (done.returncode, "a row of training_runevent" in done.stderr) == (1, True)
+    assert counts(database)["questionnaires_question"] == 0
+    spoil(rich, data)
     done = manage(rich, "to_postgresql", database)
     assert done.returncode == 0, done.stderr
     with closing(sqlite3.connect(rich / "persona.sqlite3")) as source:
         there = counts(database)
         here = {name: source.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in there}
-        assert here == there
-        assert min(here.values()) >= 1
-        (text,) = source.execute("SELECT data FROM training_runevent WHERE number = 1").fetchone()
+    assert here == there
+    assert min(here.values()) >= 1
     with psycopg.connect(database) as target:
-        assert target.execute("SELECT data FROM training_runevent WHERE number = 1").fetchone() == (json.loads(text),)
+        assert target.execute("SELECT data FROM training_runevent WHERE number = 1").fetchone() == (json.loads(data),)
         (highest,) = target.execute("SELECT max(id) FROM auth_user").fetchone()
-    added = manage(rich, "shell", "-v", "0", "-c", ADD, url=database)
-    assert int(added.stdout) > highest
-    again = manage(rich, "to_postgresql", database)
-    assert (again.returncode, "not empty" in again.stderr) == (1, True)
+    assert int(manage(rich, "shell", "-v", "0", "-c", ADD, url=database).stdout) > highest
     back_up_and_restore(rich, database, tmp_path)
 
 
@@ -101,26 +112,18 @@ def back_up_and_restore(rich, database, folder):
     assert counts(database) == before
 
 
-def test_a_row_that_cannot_be_stored_there_leaves_nothing_there(rich, database, tmp_path):
-    with (
-        closing(sqlite3.connect(rich / "persona.sqlite3")) as source,
-        closing(sqlite3.connect(tmp_path / "persona.sqlite3")) as copy,
-    ):
-        source.backup(copy)
-        copy.execute("UPDATE training_runevent SET data = ? WHERE number = 1", [json.dumps("\x00")])
-        copy.commit()
-    done = manage(tmp_path, "to_postgresql", database)
-    assert done.returncode == 1
-    assert "a row of training_runevent" in done.stderr
-    assert counts(database)["questionnaires_question"] == 0
-    with closing(sqlite3.connect(tmp_path / "persona.sqlite3")) as copy:
-        copy.execute("UPDATE training_runevent SET data = '1' WHERE number = 1")
-        copy.commit()
-    assert manage(tmp_path, "to_postgresql", database).returncode == 0
-
-
-def test_a_running_site_and_a_wrong_address_are_refused(rich):
-    with site_at_rest(rich):
-        assert "site runs" in manage(rich, "to_postgresql", "postgresql:///x").stderr
-    assert "begins with postgresql://" in manage(rich, "to_postgresql", "mysql:x").stderr
-    assert "PostgreSQL refuses" in manage(rich, "to_postgresql", "postgresql://nobody@127.0.0.1:1/x").stderr
+@pytest.mark.django_db(transaction=True)
+def test_a_full_database_a_running_site_and_a_wrong_address_are_refused(server, settings, tmp_path):
+    with psycopg.connect(server) as full:
+        full.execute("CREATE TABLE IF NOT EXISTS full_one AS SELECT 1 AS id")
+    settings.DATA_DIR = tmp_path
+    for url, sentence in {
+        server: "not empty: its table full_one",
+        "mysql:x": "begins with postgresql://",
+        "postgresql://nobody@127.0.0.1:1/x": "PostgreSQL refuses",
+        f"postgresql:///{'x' * 70}": "PostgreSQL refuses",
+    }.items():
+        with pytest.raises(CommandError, match=sentence):
+            call_command("to_postgresql", url)
+    with site_at_rest(tmp_path), pytest.raises(CommandError, match="site runs"):
+        call_command("to_postgresql", server)
