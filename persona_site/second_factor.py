@@ -1,10 +1,11 @@
 """Passkeys, authenticator apps and recovery codes: their secrets are sealed, and the QR code is part of the page."""
 
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import qrcode
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -35,6 +36,10 @@ class SecondFactor(DefaultMFAAdapter):
         entity: dict[str, Any] = super().get_public_key_credential_user_entity(user)
         return entity | {"display_name": entity["name"]}
 
+    def generate_authenticator_name(self, user: Any, type: Any) -> str:
+        number = Authenticator.objects.filter(user=user, type=type).count() + 1
+        return _("My passkey") if number == 1 else _("My passkey %d") % number
+
     def build_totp_svg(self, url: str) -> str:
         """The QR code as SVG to stand in the page: one path, one unit a module."""
         code = qrcode.QRCode(border=QUIET, error_correction=qrcode.constants.ERROR_CORRECT_M)
@@ -49,12 +54,6 @@ class SecondFactor(DefaultMFAAdapter):
             _("QR code"),
             path,
         )
-
-
-def secret_of(url: str) -> str:
-    """The secret within an otpauth:// address, in groups of four, to type where no camera is."""
-    secret = parse_qs(urlsplit(url).query)["secret"][0]
-    return " ".join(secret[i : i + 4] for i in range(0, len(secret), 4))
 
 
 def _site_name() -> str:
