@@ -95,7 +95,7 @@ def _models() -> list[type[Model]]:
     tables = {model._meta.db_table for model in models} | {"django_migrations"}
     with connection.cursor() as cursor:
         for name in sorted(set(connection.introspection.table_names(cursor)) - tables):
-            cursor.execute(f"SELECT count(*) FROM {connection.ops.quote_name(name)}")  # noqa: S608
+            cursor.execute(f"SELECT count(*) FROM {connection.ops.quote_name(name)}")  # noqa: S608  # nosec B608
             if rows := cursor.fetchone()[0]:
                 raise BackupRefused(
                     f"The table {name} is no table of this program and holds {rows} rows. Drop it first."
@@ -106,7 +106,7 @@ def _models() -> list[type[Model]]:
 def _check_empty() -> None:
     with connections[ALIAS].cursor() as cursor:
         for name in sorted(set(connections[ALIAS].introspection.table_names(cursor)) - MADE_BY_MIGRATIONS):
-            cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {connection.ops.quote_name(name)})")  # noqa: S608
+            cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {connection.ops.quote_name(name)})")  # noqa: S608  # nosec B608
             if cursor.fetchone()[0]:
                 raise BackupRefused(f"The database is not empty: its table {name} has rows. Name an empty one.")
 
