@@ -95,14 +95,30 @@ def test_logprobs_agree_with_scores(backend: TransformersBackend) -> None:
     assert sum(math.exp(entry.logprob) for entry in drawn.values() if entry) <= 1
 
 
-def test_texts_scored_together_get_what_each_gets_alone(backend: TransformersBackend) -> None:
+def read_plainly(backend: TransformersBackend, prompt: str, text: str) -> list[float]:
+    """Log-probabilities of the text's tokens by one pass of transformers over the whole."""
+    import torch
+
+    before, after = backend._encode(prompt), backend._tokenizer.encode(text, add_special_tokens=False)
+    with torch.inference_mode():
+        logits = backend._reader.under(None, torch.tensor([before + after]), None).logits[0].float()
+    logs = torch.log_softmax(logits, dim=-1)[len(before) - 1 : -1]
+    return [float(row[token]) for row, token in zip(logs, after, strict=True)]
+
+
+@pytest.mark.parametrize("sees_all", [True, False])
+def test_texts_scored_together_get_what_each_gets_alone(
+    backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch, sees_all: bool
+) -> None:
+    monkeypatch.setattr(backend._reader, "sees_all", sees_all)  # else as for a model with sliding windows
     texts = ["a", "abc there", "there we go again"]
     prompts = ("Hello you", "Hello yonder and more", "Hello")
     for several in (prompts, prompts[:1], prompts[1:]):  # the beginning of the ones before is read already
         together = list(backend.score_all(several, texts, None, 0))
         for (prompt, text), found in zip(product(several, texts), together, strict=True):
-            backend._cache = None
+            backend._reader.cache = None
             alone = backend.score(prompt, text, None, 0)
+            assert [one.logprob for one in alone] == pytest.approx(read_plainly(backend, prompt, text), abs=0.02)
             assert [one.token for one in found] == [one.token for one in alone]
             assert [one.logprob for one in found] == pytest.approx([one.logprob for one in alone], abs=0.02)
 
