@@ -42,7 +42,7 @@ def token_digest(token: str) -> str:
 
 def visit_find(*, token: str, user: Somebody, key: str) -> Visit | None:
     """The visit of that address, or None: wrong, revoked, expired and somebody else's look the same."""
-    rows = PersonaShare.objects.select_related("persona", "version")
+    rows = PersonaShare.objects.filter(owner__is_active=True).select_related("persona", "version")
     share = rows.filter(kind=PersonaShare.Kind.LINK, digest=token_digest(token)).first()
     if share is not None:
         return Visit(share, token, _visitor(share, f"key:{key}") if key else "") if share.is_open else None
@@ -57,7 +57,7 @@ def visit_find(*, token: str, user: Somebody, key: str) -> Visit | None:
 
 def shares_with(*, user: Somebody) -> list[PersonaShare]:
     """The open shares that name the user."""
-    rows = PersonaShare.objects.filter(kind=PersonaShare.Kind.PEOPLE, pk__in=_named_in(user))
+    rows = PersonaShare.objects.filter(kind=PersonaShare.Kind.PEOPLE, pk__in=_named_in(user), owner__is_active=True)
     return [share for share in rows.select_related("persona", "version") if share.is_open]
 
 

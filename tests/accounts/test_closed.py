@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.people import person_change
 from api.tokens import SCOPES, token_create
+from chat.sharing.shares import Terms, share_create
 from chat.telegram.linking import account_find, code_make, code_redeem
 from fidelity.models import FriendLink
 from persona_site.entry import entry_link
@@ -54,6 +56,15 @@ def test_a_friends_link_of_a_closed_account_opens_nothing(owner, member, mira):
         expires_at=timezone.now() + timedelta(days=1),
     )
     address = f"/which/{link.token}/"
+    assert Client().get(address).status_code == 200
+    person_change(person=member, by=owner, is_active=False)
+    assert Client().get(address).status_code == 404
+
+
+def test_a_share_of_a_closed_account_opens_nothing(owner, member, mira):
+    make_version(mira)
+    _row, token = share_create(persona=mira, terms=Terms(label="A talk", kind="link"))
+    address = reverse("shared", args=[token])
     assert Client().get(address).status_code == 200
     person_change(person=member, by=owner, is_active=False)
     assert Client().get(address).status_code == 404
