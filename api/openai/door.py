@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
@@ -34,7 +34,7 @@ class Call:
 
     @property
     def owner(self) -> User:
-        return cast(User, self.token.owner)
+        return self.token.owner
 
 
 def door(**handlers: tuple[str, Handler]) -> Callable[..., HttpResponseBase]:
@@ -74,7 +74,7 @@ def nowhere(request: HttpRequest, path: str) -> HttpResponseBase:
 def _open(view: Callable[..., Any]) -> Callable[..., Any]:
     """Without a session and its token against forged forms: cookies are not looked at here."""
     view.login_required = False  # type: ignore[attr-defined]
-    return cast(Callable[..., Any], csrf_exempt(view))
+    return csrf_exempt(view)
 
 
 def _chosen(request: HttpRequest, handlers: dict[str, tuple[str, Any]]) -> tuple[str, Any]:

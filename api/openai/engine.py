@@ -86,20 +86,27 @@ class _Stream:
 
     def __init__(self, response: httpx2.Response, asked: Asked, stack: AsyncExitStack) -> None:
         self._response, self._asked, self._stack = response, asked, stack
+        self._tokens = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        tokens = 0
         try:
             async for line in self._response.aiter_lines():
+                if line == "data: [DONE]":
+                    await self._count()  # now: a program hangs up as soon as it has read this
                 if line.startswith("data: "):
                     piece, has_text = _renamed(line.encode(), self._asked.shown)
-                    tokens += has_text
+                    self._tokens += has_text
                     yield piece
         except httpx2.HTTPError as error:
             yield DATA + json.dumps(_away(error).body()).encode() + b"\n\n"
         finally:
             await self._stack.aclose()
-            await self._asked.count(tokens)
+            await self._count()
+
+    async def _count(self) -> None:
+        """Of what was not counted yet."""
+        tokens, self._tokens = self._tokens, 0
+        await self._asked.count(tokens)
 
 
 def _renamed(line: bytes, shown: str) -> tuple[bytes, bool]:

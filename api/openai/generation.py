@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from asgiref.sync import sync_to_async
 from django.http import HttpResponseBase
 
-from accounts.quotas import Kind, quota_check, usage_add
+from accounts.quota_tables import Kind
+from accounts.quotas import quota_check, usage_add
 from api.openai.door import Call, async_door
 from api.openai.engine import Asked, engine_answer
 from api.openai.errors import model_not_found
@@ -26,7 +27,7 @@ async def chat(call: Call) -> HttpResponseBase:
     name = text(body, "model", MODEL)
     if name.startswith(PERSONA):
         persona = await sync_to_async(_persona)(call, name)
-        return await persona_answer(persona=persona, body=body, shown=name, count=_counter(call))
+        return await persona_answer(persona=persona, body=body, shown=name)
     return await _passed(call, "/v1/chat/completions", body, name)
 
 
@@ -60,7 +61,6 @@ def _served(call: Call, name: str) -> str:
 
 
 def _persona(call: Call, name: str) -> Persona:
-    quota_check(user=call.owner, kind=Kind.CHAT_TOKENS)
     persona = persona_find(call.owner, name)
     if persona is None:
         raise model_not_found(name, names_known(call.owner))

@@ -7,7 +7,7 @@ whole reply is there.
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from itertools import pairwise
 from typing import Any
@@ -16,6 +16,8 @@ from asgiref.sync import sync_to_async
 from django.http import HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils.translation import gettext as _
 
+from accounts.quota_tables import Kind as Quota
+from accounts.quotas import usage_add
 from api.openai.engine import STREAM_HEADERS
 from api.openai.errors import ApiError, invalid
 from api.openai.reading import Body, storable
@@ -24,24 +26,26 @@ from chat.errors import EngineError
 from chat.grounding import Kind, told_get
 from chat.services import MAX_CHARACTERS, version_current
 from chat.speakers import speaker_get
+from chat.usage import dollars_of, reply_allow
 from questionnaires.dataset import Turn
 from questionnaires.models import Persona
+from training.models import PersonaModel
 
-Count = Callable[[int], Awaitable[None]]
 TURNS = 8  # earlier exchanges that a model at a provider is told; one trained here is told none, as in the room
 
 
-async def persona_answer(*, persona: Persona, body: Body, shown: str, count: Count) -> HttpResponseBase:
-    """`CreateChatCompletionResponse`, or its stream."""
+async def persona_answer(*, persona: Persona, body: Body, shown: str) -> HttpResponseBase:
+    """`CreateChatCompletionResponse`, or its stream. Counted like a reply in the room, dollars at a provider too."""
     said = _said(body)
+    version = await sync_to_async(_allowed)(persona)
     try:
-        reply = await _reply(persona, said)
+        reply = await _reply(persona, version, said)
     except EngineError as error:
         raise ApiError(503, str(error), "engine_failed", retry_after=2) from error
+    await sync_to_async(_charge)(persona, version, reply.figures)
     if reply.error:
         raise ApiError(502, reply.error, "no_fit_reply")
     tokens = int(reply.figures.get("tokens") or 0)
-    await count(tokens)
     words = reply.text if reply.grounding.kind is not Kind.UNKNOWN else _("I never told it that.")
     usage = {"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens}
     if body.get("stream"):
@@ -53,8 +57,20 @@ async def persona_answer(*, persona: Persona, body: Body, shown: str, count: Cou
     return JsonResponse(_common(shown, "chat.completion") | {"choices": [choice], "usage": usage})
 
 
-async def _reply(persona: Persona, said: list[tuple[str, str]]) -> Reply:
-    version = await sync_to_async(version_current)(persona=persona)
+def _allowed(persona: Persona) -> PersonaModel | None:
+    """The version in use. Refused (429) over a limit."""
+    version = version_current(persona=persona)
+    reply_allow(persona=persona, version=version)
+    return version
+
+
+def _charge(persona: Persona, version: PersonaModel | None, figures: dict[str, Any]) -> None:
+    usage_add(user=persona.owner_id, kind=Quota.CHAT_TOKENS, amount=figures.get("tokens") or 0)
+    if dollars := dollars_of(version, figures):
+        usage_add(user=persona.owner_id, kind=Quota.MONEY_A_DAY, amount=dollars)
+
+
+async def _reply(persona: Persona, version: PersonaModel | None, said: list[tuple[str, str]]) -> Reply:
     speaker = await sync_to_async(speaker_get)(persona=persona, version=version)
     told = await sync_to_async(told_get)(persona=persona)
     earlier = [text for role, text in said[:-1] if role == "user"]

@@ -5,6 +5,7 @@ import time
 import openai
 import pytest
 
+from accounts.quotas import usage_of
 from tests.training.conftest import wait_for
 from training.models import PersonaModel, TrainingRun
 
@@ -106,12 +107,13 @@ def test_a_training_that_fails_says_why(client, worker, uploaded, contract):
     assert contract.faults == []
 
 
-def test_a_stream_that_is_left_stops_the_model(client, engine, settings):
+def test_a_stream_that_is_left_stops_the_model_and_is_counted(client, engine, owner):
     engine.pause, engine.words = 0.05, [" and"] * 400
     stream = client.chat.completions.create(model=BASE, messages=[{"role": "user", "content": "Go on"}], stream=True)
     next(iter(stream))
     stream.close()
     assert engine.gone.wait(10)
+    assert 1 <= wait_for(lambda: usage_of(user=owner, kind="chat_tokens")) < 400
 
 
 def test_a_first_token_is_not_held_back(client, engine):

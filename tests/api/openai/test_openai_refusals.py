@@ -7,9 +7,11 @@ import openai
 import pytest
 from django.test import Client
 
+from accounts.quotas import usage_of
 from api.tokens import token_create
 from questionnaires.models import Persona
 from tests.api.openai.conftest import ROWS
+from tests.training.conftest import wait_for
 from training.models import TrainingRun, UploadedFile
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -211,3 +213,17 @@ def test_a_persona_answers_as_in_the_chat_room(client, engine, persona, contract
         client.models.delete(model)
     assert Persona.objects.filter(pk=persona.pk).exists()
     assert contract.faults == []
+
+
+def test_tokens_of_the_day_are_counted_and_come_to_an_end(client, engine, persona, owner, settings):
+    settings.QUOTAS = {"chat_tokens": 8}
+    create = client.chat.completions.create
+    create(model=BASE, messages=SAID)
+    assert list(create(model=BASE, messages=SAID, stream=True))
+    wait_for(lambda: usage_of(user=owner, kind="chat_tokens") == 6)
+    create(model=f"persona:{persona.pk}", messages=[{"role": "user", "content": "thanks"}])
+    assert usage_of(user=owner, kind="chat_tokens") == 9
+    for model in (BASE, f"persona:{persona.pk}"):
+        with pytest.raises(openai.RateLimitError) as refused:
+            create(model=model, messages=SAID)
+        assert int(refused.value.response.headers["retry-after"]) > 1
