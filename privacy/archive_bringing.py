@@ -24,7 +24,9 @@ from privacy.archive_files import Placed, files_place
 from privacy.archive_fitting import Fitter, Known
 from privacy.archive_reading import Archive, ArchiveRefused, archive_open
 from privacy.catalogue import RETURNING, Table
+from privacy.table_words import table_in_words
 from questionnaires.models import Persona
+from questionnaires.services import persona_delete
 
 Beat = Callable[[int, int, str], None]
 _CHUNK = 500
@@ -54,6 +56,7 @@ class Look:
     not_coming_back: dict[str, int]
     renamed: bool  # ids are taken here, so all get others
     known: Known
+    has_demo: bool
     files: int = 0
 
     @property
@@ -75,7 +78,7 @@ def archive_look(*, path: Path, owner: User) -> Look:
 
 
 def _look(archive: Archive, owner: User, *, renamed: bool) -> Look:
-    known, names = Known(), []
+    known, names, has_demo = Known(), [], False
     rename = _renaming(archive, owner) if renamed else _same
     counts, left_out = Counter[str](), Counter[str]()
     for label, table in RETURNING.items():
@@ -87,13 +90,22 @@ def _look(archive: Archive, owner: User, *, renamed: bool) -> Look:
                 counts[label] += 1
                 if label == "questionnaires.Persona":
                     names.append(values["name"])
+                    has_demo = has_demo or values["is_demo"]
             else:
                 left_out[label] += 1
     others = {name: count for name, count in archive.manifest.counts.items() if name not in RETURNING and count}
     taken = _is_taken(known, owner, names)
     manifest = archive.manifest
     return Look(
-        manifest.made_at, manifest.program_version, names, dict(counts), dict(left_out), others, renamed or taken, known
+        manifest.made_at,
+        manifest.program_version,
+        names,
+        dict(counts),
+        dict(left_out),
+        others,
+        renamed or taken,
+        known,
+        has_demo,
     )
 
 
@@ -177,6 +189,7 @@ def _file_renaming(owner: User) -> Callable[[str], str]:
 
 def _rows_bring(archive: Archive, look: Look, owner: User, brought: Brought, beat: Beat) -> None:
     rename = _renaming(archive, owner) if look.renamed else _same
+    look.known.has_demo = _demo_stays(look, owner)
     done = 0
     for label in _ORDER:
         fitter = Fitter(RETURNING[label], look.known)
@@ -191,12 +204,23 @@ def _rows_bring(archive: Archive, look: Look, owner: User, brought: Brought, bea
             brought.counts[label] = brought.counts.get(label, 0) + 1
 
 
+def _demo_stays(look: Look, owner: User) -> bool:
+    """An account has one demo persona. One that nobody used makes way for the archive's; beside another one the
+    archive's comes as a portrait."""
+    here = Persona.objects.filter(owner=owner, is_demo=True).first()
+    if here is None or not look.has_demo:
+        return here is not None
+    used = (here.runs, here.versions, here.conversations, here.item_answers)  # type: ignore[attr-defined]
+    if any(rows.exists() for rows in used):
+        return True
+    persona_delete(persona=here)
+    return False
+
+
 def _left_out(label: str, count: int) -> str:
-    table = RETURNING[label].model._meta.verbose_name_plural
-    return _("%(count)d rows of “%(table)s” were left out: what they are about is not in the archive.") % {
-        "count": count,
-        "table": table,
-    }
+    """What the person reads about rows that stayed behind."""
+    what = {"count": count, "table": table_in_words(label)}
+    return _("Left out, since what they are about is not in the archive: %(table)s (%(count)d).") % what
 
 
 __all__ = ["Brought", "Look", "Placed", "archive_bring", "archive_look"]

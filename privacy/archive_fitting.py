@@ -31,6 +31,7 @@ class Known:
     def __init__(self) -> None:
         self._ids: dict[str, set[str]] = {label: set() for label in RETURNING}
         self.questions: dict[tuple[str, str], int] = {}  # (slug, persona) -> key here; the bank's have no persona
+        self.has_demo = False  # the account keeps its demo persona
         self.bank: dict[str, dict[str, Any]] | None = None
 
     def ids(self, label: str) -> set[str]:
@@ -129,6 +130,8 @@ class Fitter:
         """The row, as it was, but for what would start work here or open a door."""
         if change := _CHANGES.get(self.table.label):
             change(values)
+        if self.known.has_demo and self.table.model is Persona:
+            values["is_demo"] = False
         model = self.table.model
         columns = {self._column(name): self._key(name, value, values) for name, value in values.items()}
         if any(field.name == "owner" for field in model._meta.concrete_fields):

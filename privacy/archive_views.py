@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from django.apps import apps
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
@@ -24,6 +23,7 @@ from accounts.audit import audit_record
 from privacy import archives, tasks
 from privacy.archive_bringing import Look, archive_look
 from privacy.models import ArchiveJob
+from privacy.table_words import table_in_words
 from privacy.views import privacy_context
 from questionnaires.services import Refused
 from questionnaires.views import visitor
@@ -100,9 +100,9 @@ def bring(request: HttpRequest) -> HttpResponse:
 
 
 def _in_words(look: Look) -> list[tuple[str, int]]:
-    """Tables by the names that Django has for them, the fullest first."""
+    """The fullest first."""
     counts = sorted(look.counts.items(), key=lambda pair: -pair[1])
-    return [(str(apps.get_model(label)._meta.verbose_name_plural), count) for label, count in counts if count]
+    return [(table_in_words(label), count) for label, count in counts if count]
 
 
 def _keep(owner: User, upload: UploadedFile[Any] | None) -> tuple[uuid.UUID, Path]:

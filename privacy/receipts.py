@@ -8,6 +8,8 @@ from typing import Any, TypedDict
 
 from django.utils.translation import gettext as _
 
+from privacy.table_words import table_in_words
+
 FORMAT = "persona-erasure-receipt"
 
 
@@ -56,7 +58,7 @@ def receipt_text(receipt: Receipt) -> str:
     title = {"account": _("Everything of an account was deleted"), "persona": _("A portrait was deleted")}
     lines = [title[receipt["scope"]], ""]
     lines += [f"{_('Asked for')}: {receipt['asked_at']}", f"{_('Done')}: {receipt.get('finished_at', '')}", ""]
-    lines += [_("Rows deleted here:"), *(f"  {count:8}  {table}" for table, count in sorted(receipt["rows"].items()))]
+    lines += [_("Rows deleted here:"), *_rows(receipt["rows"])]
     lines += ["", _("Files deleted here: %(n)d (%(bytes)d bytes)") % {"n": receipt["files"], "bytes": receipt["bytes"]}]
     lines += [f"{_('Trainings stopped')}: {receipt['runs_stopped']}"]
     lines += [
@@ -66,6 +68,12 @@ def receipt_text(receipt: Receipt) -> str:
     lines += ["", _("Deleted at providers:"), *_elsewhere(receipt["deleted_elsewhere"])]
     lines += ["", _("Not deleted at providers:"), *_left(receipt["left_elsewhere"]), ""]
     return "\n".join([*lines, *receipt["notes"]]) + "\n"
+
+
+def _rows(counts: dict[str, int]) -> list[str]:
+    """Tables by their words, the fullest first."""
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [f"  {count:8}  {table_in_words(label)}" for label, count in ordered]
 
 
 def _elsewhere(counts: dict[str, Any]) -> list[str]:

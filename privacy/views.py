@@ -37,7 +37,7 @@ def privacy_context(owner: Any) -> dict[str, Any]:
     jobs = list(ArchiveJob.objects.for_owner(owner)[:ARCHIVES_SHOWN])
     kept = retention_get(owner=owner).as_days()
     return {
-        "jobs": jobs,
+        "ended": [job for job in jobs if not job.is_active],
         "active": next((job for job in jobs if job.is_active), None),
         "settings": [(name, title, hint, kept[name]) for name, title, hint in _retention_words()],
         "choices": CHOICES,
@@ -90,8 +90,14 @@ def people_trail(request: HttpRequest) -> HttpResponse:
 
 def _trail(request: HttpRequest, events: Any, template: str) -> HttpResponse:
     page = Paginator(events, SHOWN).get_page(request.GET.get("page"))
-    rows = [(event, act_in_words(event.action), _who(event)) for event in page]
+    rows = [(event, act_in_words(event.action), _who(event), _target(event)) for event in page]
     return render(request, template, {"page": page, "rows": rows})
+
+
+def _target(event: AuditEvent) -> str:
+    """What it was done to, as in "archive 58b324b8": enough to tell two apart."""
+    kind, _colon, key = event.target.partition(":")
+    return f"{kind} {key[:8]}".strip()
 
 
 def _who(event: AuditEvent) -> str:

@@ -155,6 +155,19 @@ def test_a_question_that_the_bank_here_does_not_have_becomes_an_own_one(archive,
     assert answer.question.persona.owner == stranger
 
 
+@pytest.mark.parametrize("is_used", [False, True])
+def test_the_demo_persona_of_an_archive_takes_the_place_of_an_unused_one(life, stranger, tmp_path, is_used):
+    Persona.objects.update(is_demo=True)
+    archive_write(owner=life, target=tmp_path / "demo.zip", beat=silent)
+    everything_goes(life)
+    there = Persona.objects.create(owner=stranger, name="Connie", is_demo=True)
+    if is_used:
+        there.conversations.create(owner=stranger)
+    archive_bring(path=tmp_path / "demo.zip", owner=stranger, beat=silent)
+    found = {p.name[:3]: p.is_demo for p in Persona.objects.filter(owner=stranger)}
+    assert found == ({"Con": True, "Ada": False} if is_used else {"Ada": True})
+
+
 def swap(name, old, new):
     return lambda member, text: text.replace(old, new) if member == name else text
 
@@ -231,4 +244,4 @@ def test_rows_of_others_cannot_be_reached(archive, life, stranger, tmp_path, dja
     brought = archive_bring(path=bad, owner=thief, beat=silent)
     assert own in rows_in(archive)["rows/chat.Conversation.jsonl"]
     assert Conversation.objects.get(owner=thief).version is None
-    assert any("report" in sentence for sentence in brought.left_out)
+    assert any("likeness reports" in sentence for sentence in brought.left_out)
