@@ -57,15 +57,17 @@ async def _open(stack: AsyncExitStack, asked: Asked) -> httpx2.Response:
     timeout = httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
     client = httpx2.AsyncClient(verify=_tls(), trust_env=False, follow_redirects=False, timeout=timeout)
     await stack.enter_async_context(client)
-    body = {**asked.body, "model": asked.served}
+    # In ASCII: half of a surrogate pair has no UTF-8, and it is the server that refuses it with a sentence.
+    sent: dict[str, Any] = {"content": json.dumps({**asked.body, "model": asked.served}).encode()}
+    sent["headers"] = {**engine_headers(), "Content-Type": "application/json"}
     urls = await engines_for_async(asked.served)
     for url in urls[:-1]:
         try:
-            request = client.stream("POST", url + asked.path, json=body, headers=engine_headers())
+            request = client.stream("POST", url + asked.path, **sent)
             return await stack.enter_async_context(request)
         except httpx2.HTTPError:
             engine_is_away(url)
-    request = client.stream("POST", urls[-1] + asked.path, json=body, headers=engine_headers())
+    request = client.stream("POST", urls[-1] + asked.path, **sent)
     return await stack.enter_async_context(request)
 
 

@@ -7,7 +7,7 @@ from django.http import HttpResponse, HttpResponseBase
 
 from api.openai.door import Call, door
 from api.openai.errors import ApiError, invalid, unsupported
-from api.openai.reading import key_of, page_read
+from api.openai.reading import key_of, page_read, storable
 from training.models import UploadedFile
 from training.uploads import FINE_TUNE, RESULTS, upload_create, upload_delete, upload_read
 
@@ -64,7 +64,7 @@ def listed(call: Call) -> dict[str, Any]:
     page, query = page_read(call.request, USUAL_PAGE, MOST_A_PAGE), call.request.GET
     rows = UploadedFile.objects.for_owner(call.owner)
     if query.get("purpose"):
-        rows = rows.filter(purpose=query["purpose"])
+        rows = rows.filter(purpose=storable(query["purpose"], "purpose", 100))
     is_newest_first = query.get("order", "desc") != "asc"
     if page.after:
         last = file_or_404(call, page.after)

@@ -49,8 +49,9 @@ async def persona_answer(*, persona: Persona, body: Body, shown: str) -> HttpRes
     words = reply.text if reply.grounding.kind is not Kind.UNKNOWN else _("I never told it that.")
     usage = {"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens}
     if body.get("stream"):
-        wanted = (body.get("stream_options") or {}).get("include_usage") is True
-        chunks = _chunks(_common(shown, "chat.completion.chunk"), words, usage if wanted else None)
+        options = body.get("stream_options")
+        is_counted = isinstance(options, dict) and options.get("include_usage") is True
+        chunks = _chunks(_common(shown, "chat.completion.chunk"), words, usage if is_counted else None)
         return StreamingHttpResponse(chunks, content_type="text/event-stream", headers=STREAM_HEADERS)
     message = {"role": "assistant", "content": words, "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}

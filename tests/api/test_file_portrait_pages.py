@@ -50,7 +50,9 @@ def test_home_is_a_persons_own_portrait(visitor, run, owner):
     assert visitor.get("/").url.startswith(f"/p/{mine.pk}/")
 
 
-def test_another_training_from_its_page_is_refused_with_a_sentence(visitor, run, no_broker):  # noqa: F811
-    answer = visitor.post(f"/p/{run.persona_id}/train/start/", {"recipe": "quick"}, follow=True)
-    assert "answer" in text(answer).lower() if answer.status_code == 200 else answer.status_code < 500
+def test_its_trainings_are_ordered_by_programs(visitor, run, no_broker):  # noqa: F811
+    page = text(visitor.get(f"/p/{run.persona_id}/train/"))
+    assert "A program orders its trainings" in page
+    assert "Teach it to answer as you would" not in page
+    visitor.post(f"/p/{run.persona_id}/train/start/", {"recipe": "quick"})
     assert run.persona.runs.count() == 1

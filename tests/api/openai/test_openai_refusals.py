@@ -227,3 +227,38 @@ def test_tokens_of_the_day_are_counted_and_come_to_an_end(client, engine, person
         with pytest.raises(openai.RateLimitError) as refused:
             create(model=model, messages=SAID)
         assert int(refused.value.response.headers["retry-after"]) > 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/v1/files?purpose=%00", None), ("GET", "/v1/files?limit=-1", None),
+        ("GET", "/v1/files?after=file-%00", None), ("GET", "/v1/files/%00", None), ("GET", "/v1/models/%00", None),
+        ("GET", "/v1/models/ft::", None), ("GET", "/v1/fine_tuning/jobs?metadata[%00]=%FF", None),
+        ("GET", "/v1/fine_tuning/jobs?limit=999999999999999999999", None),
+        ("POST", "/v1/chat/completions", {"model": BASE, "messages": [{"role": "user", "content": "\ud800"}]}),
+        ("POST", "/v1/chat/completions", {"model": BASE, "temperature": float("nan")}),
+        ("POST", "/v1/chat/completions", {"model": ["x"]}),
+        ("POST", "/v1/chat/completions", {"model": "persona:PERSONA", "messages": [{"role": "user"}]}),
+        ("POST", "/v1/chat/completions", {"model": "persona:PERSONA", "messages": [7]}),
+        ("POST", "/v1/chat/completions", {"model": "persona:PERSONA", "n": [], "messages": SAID}),
+        ("POST", "/v1/embeddings", {"model": BASE, "input": "a"}),
+        ("POST", "/v1/fine_tuning/jobs", {"model": BASE, "training_file": 7}),
+        ("POST", "/v1/fine_tuning/jobs", {"model": BASE, "training_file": "file-x", "method": "supervised"}),
+        ("POST", "/v1/fine_tuning/jobs", {"model": BASE, "training_file": "file-x", "hyperparameters": []}),
+    ],
+)  # fmt: skip
+def test_nothing_odd_breaks_it(owner, persona, engine, method, path, body):
+    engine.status, engine.failure = 400, {"error": {"message": "no", "code": None, "param": None}}
+    secret = token_create(owner=owner, name="n", scopes=["read", "train", "chat"])[1]
+    content = json.dumps(body).replace("PERSONA", persona.pk.hex)
+    answer = Client().generic(method, path, content, "application/json", headers={"authorization": f"Bearer {secret}"})
+    assert answer.status_code in {200, 400, 404}
+    assert "error" in answer.json() or answer.status_code == 200
+
+
+def test_a_form_that_is_none(owner):
+    headers = {"authorization": f"Bearer {token_create(owner=owner, name='n', scopes=['train'])[1]}"}
+    for kind in ("multipart/form-data", "multipart/form-data; boundary=x", "text/plain"):
+        answer = Client().generic("POST", "/v1/files", b"--y\r\n", kind, headers=headers)
+        assert (answer.status_code, bool(answer.json()["error"]["message"])) == (400, True)
