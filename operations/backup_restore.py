@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
 from engine.atomic import sync_folder
+from operations.backup import Tell
 from operations.backup_archive import ArchiveReader, BackupRefused
 from operations.backup_files import DATABASE, REPLACED, SECRETS, STAGED, is_state
 from operations.backup_postgresql import postgresql_restore, postgresql_tables
@@ -21,7 +22,7 @@ from operations.backup_sqlite import check_whole, sqlite_tables
 LOCKS = ("up.lock", "programs.lock")  # held by a running site (persona_site.management.commands.up)
 
 
-def backup_restore(*, path: Path, into: Path, replace: bool = False, tell: Any = lambda _: None) -> dict[str, Any]:
+def backup_restore(*, path: Path, into: Path, replace: bool = False, tell: Tell = lambda _: None) -> dict[str, Any]:
     """Puts the installation of the backup `path` into the folder `into`; its manifest.
 
     A PostgreSQL database goes to DATABASE_URL. What was in `into` is moved to a folder `replaced-...` in it; the tables
@@ -87,7 +88,7 @@ def _check_empty(into: Path, kind: str, replace: bool) -> None:
         raise BackupRefused("The database of DATABASE_URL is not empty. With --replace its tables are deleted.")
 
 
-def _restore(archive: ArchiveReader, into: Path, tell: Any) -> None:
+def _restore(archive: ArchiveReader, into: Path, tell: Tell) -> None:
     staged = into / STAGED
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(mode=0o700)
@@ -99,7 +100,7 @@ def _restore(archive: ArchiveReader, into: Path, tell: Any) -> None:
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def _unpacked(archive: ArchiveReader, staged: Path, tell: Any) -> Path:
+def _unpacked(archive: ArchiveReader, staged: Path, tell: Tell) -> Path:
     """Extracts all files and checks each hash; the database's file, which stays in `staged` under its final name."""
     free = shutil.disk_usage(staged).free
     if free < archive.size:
@@ -115,7 +116,7 @@ def _unpacked(archive: ArchiveReader, staged: Path, tell: Any) -> Path:
     return dump
 
 
-def _database(database: dict[str, Any], dump: Path, tell: Any) -> None:
+def _database(database: dict[str, Any], dump: Path, tell: Tell) -> None:
     """Checks the database; PostgreSQL's is put in place by this."""
     tell("The database ...")
     if database["kind"] == "sqlite":
@@ -130,7 +131,7 @@ def _database(database: dict[str, Any], dump: Path, tell: Any) -> None:
         raise BackupRefused("The database has other numbers of rows than its backup says. Take another backup.")
 
 
-def _put_in_place(staged: Path, into: Path, tell: Any) -> None:
+def _put_in_place(staged: Path, into: Path, tell: Tell) -> None:
     """By renaming; the database last, with the log that lay beside the old one moved away before."""
     arriving = sorted(staged.iterdir(), key=lambda entry: entry.name == DATABASE)
     old = [entry for entry in into.iterdir() if is_state(entry.name) and entry.name != SECRETS]

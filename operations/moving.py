@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -21,12 +21,12 @@ from django.db.models import F, JSONField, Model, TextField
 from django.db.models.functions import Cast
 from psycopg.conninfo import conninfo_to_dict
 
+from operations.backup import Tell
 from operations.backup_archive import BackupRefused
 
 ALIAS = "postgresql"
 CHUNK = 1000  # rows read at a time
 MADE_BY_MIGRATIONS = {"django_migrations", "django_content_type", "auth_permission"}
-Tell = Callable[[str], object]
 
 
 def database_move(*, url: str, tell: Tell = lambda _: None) -> dict[str, int]:

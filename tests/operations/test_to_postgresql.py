@@ -112,8 +112,7 @@ def back_up_and_restore(rich, database, folder):
     assert counts(database) == before
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_full_database_a_running_site_and_a_wrong_address_are_refused(server, settings, tmp_path):
+def test_a_full_database_a_running_site_and_a_wrong_address_are_refused(server, settings, tmp_path, django_db_blocker):
     with psycopg.connect(server) as full:
         full.execute("CREATE TABLE IF NOT EXISTS full_one AS SELECT 1 AS id")
     settings.DATA_DIR = tmp_path
@@ -123,7 +122,7 @@ def test_a_full_database_a_running_site_and_a_wrong_address_are_refused(server, 
         "postgresql://nobody@127.0.0.1:1/x": "PostgreSQL refuses",
         f"postgresql:///{'x' * 70}": "PostgreSQL refuses",
     }.items():
-        with pytest.raises(CommandError, match=sentence):
+        with pytest.raises(CommandError, match=sentence), django_db_blocker.unblock():
             call_command("to_postgresql", url)
     with site_at_rest(tmp_path), pytest.raises(CommandError, match="site runs"):
         call_command("to_postgresql", server)
