@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Two files of tests at a time; more would need more than two cores and 8 GB of memory.
 TWO_AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run install link test test-fast lint bench clean
+.PHONY: run install link test test-fast lint audit bench clean
 
 run: .venv/.installed
 	@$(PY) manage.py up
@@ -25,6 +25,10 @@ test-fast: .venv/.installed-dev
 
 lint: .venv/.installed-dev
 	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy . && .venv/bin/lint-imports
+
+# Needs the network: asks PyPI for known holes in what is installed.
+audit: .venv/.installed-dev
+	@$(PY) -m pip_audit --local
 
 bench: .venv/.installed-bench
 	@for benchmark in train serve retrieval save streams export pages; do echo "== $$benchmark"; $(PY) -m benchmarks.$$benchmark || exit 1; done

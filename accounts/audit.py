@@ -1,14 +1,17 @@
 """The audit trail: who did what with a person's data, when and from where. Never a text, a key or an address."""
 
+import logging
 import uuid
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import models
 from django.db.models import Q, QuerySet
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
+
+logger = logging.getLogger(__name__)
 
 
 class AuditEvent(models.Model):
@@ -75,3 +78,9 @@ def logged_in(user: Any, **_values: Any) -> None:
 def logged_out(user: Any, **_values: Any) -> None:
     if user is not None:
         audit_record(action="logged-out", actor=user)
+
+
+@receiver(user_login_failed)
+def login_failed(**_values: Any) -> None:
+    """In the log, as it is about nobody known; whose address was tried is not said."""
+    logger.warning("A log-in failed.")

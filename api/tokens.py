@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Q
 from django.http import HttpRequest
@@ -78,6 +79,8 @@ def token_check(request: HttpRequest, scope: str) -> ApiToken:
 
     A session's cookie is no token: another site's page could send it along.
     """
+    if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+        raise TokenRefused(403, "insecure", _("Send the key over https alone. Revoke this one: others may have it."))
     secret = _bearer(request)
     if not secret:
         raise TokenRefused(401, "missing_api_key", _("Send your key: the header Authorization: Bearer YOUR_KEY."))

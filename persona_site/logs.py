@@ -28,7 +28,8 @@ def exception_words(error: BaseException) -> str:
     kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
     if isinstance(error, OSError) and error.strerror:
         return f"{kind}: {error.strerror}"
-    return f"{kind}: {error}" if isinstance(error, TELLING) else kind
+    first = str(error).partition("\n")[0]  # PostgreSQL's further lines may hold a row
+    return f"{kind}: {first}" if isinstance(error, TELLING) else kind
 
 
 def exception_lines(error: BaseException) -> list[str]:

@@ -45,6 +45,7 @@ PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or ""
 ALLOWED_HOSTS += [PUBLIC_HOST] if PUBLIC_HOST else []
 PROVIDER_HOSTS = None if ENV.SIGN_UP == "off" else host_names(ENV.PROVIDER_HOSTS)  # None: any
 # A server that people reach over TLS, and not a laptop with a tunnel for its Telegram bot.
+SITE_URL = PUBLIC_URL if PUBLIC_URL and ENV.SIGN_UP != "off" else f"http://{HOST}:{PORT}"  # in printed links
 IS_SERVER = ENV.SIGN_UP != "off" and PUBLIC_URL.startswith("https://")
 
 INSTALLED_APPS = [
@@ -237,7 +238,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = IS_SERVER
 LANGUAGE_COOKIE_NAME = "__Host-language" if IS_SERVER else "django_language"
 LANGUAGE_COOKIE_SAMESITE, LANGUAGE_COOKIE_HTTPONLY = "Lax", True
 SECURE_SSL_REDIRECT, SECURE_SSL_HOST = IS_SERVER and ENV.SSL_REDIRECT, urlsplit(PUBLIC_URL).netloc or None
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked for from within, without TLS
+# Asked for from within, without TLS; and programs are refused instead (api.tokens), so that their mistake is noticed.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^api/", r"^v1/"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_SERVER else 0
 X_FRAME_OPTIONS = "DENY"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # the other signs for each request
@@ -251,6 +253,7 @@ if not IS_SERVER:  # loopback speaks plain HTTP
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
+        "object-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
         "font-src": [SELF],
@@ -317,6 +320,7 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": [], "level": "INFO"},
         **{name: {"handlers": [], "level": "WARNING"} for name in ("uvicorn", "uvicorn.error", "django.server")},
-        **{name: {"level": "WARNING"} for name in ("httpx", "httpx2")},
+        # What they say of themselves at lower levels holds a bot's token, addresses or the words that are sent.
+        **{name: {"level": "WARNING"} for name in ("httpx", "httpx2", "httpcore", "httpcore2", "telegram", "openai")},
     },
 }

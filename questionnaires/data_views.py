@@ -19,6 +19,7 @@ from questionnaires.coverage import coverage_get
 from questionnaires.data_card import card_get
 from questionnaires.dataset import split_items
 from questionnaires.dataset.chat_exports import PersonNeeded
+from questionnaires.dataset.readers import MAX_BYTES
 from questionnaires.dataset.records import ImportFailure
 from questionnaires.export_views import format_labels
 from questionnaires.findings import file_findings_get, finding_leave, finding_take_up, findings_get
@@ -96,7 +97,7 @@ def import_upload(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
     """Reads a file or a pasted text and says what an import would do; of a chat, once it is said who answers."""
     persona = persona_or_404(request, persona_id)
     upload = request.FILES.get("file")
-    content = upload.read() if upload else request.POST.get("pasted", "").encode()
+    content = upload.read(MAX_BYTES + 1) if upload else request.POST.get("pasted", "").encode()
     filename = (upload.name if upload else None) or _("pasted text")
     return _import_report(request, persona, content, filename)
 

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from questionnaires.dataset import ImportFailure
+from questionnaires.dataset.readers import MAX_BYTES
 from questionnaires.services import Refused, questionnaires_get, questionnaires_of
 from questionnaires.shared_files import FORMATS, questionnaire_write
 from questionnaires.sharing import questionnaire_bring
@@ -40,7 +41,7 @@ def bring(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
     try:
         if upload is None:
             raise Refused(_("Choose a file first."))
-        data = upload.read()
+        data = upload.read(MAX_BYTES + 1)
         context["report"] = questionnaire_bring(persona=persona, data=data, dry_run=True)
     except (ImportFailure, Refused) as failure:
         context |= {"choices": questionnaires_get(persona=persona), "bring_fault": _explain(failure)}

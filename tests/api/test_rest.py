@@ -261,3 +261,10 @@ def test_the_description_names_every_operation_and_the_page_shows_it(program, vi
 def test_a_name_of_a_conversation_that_nobody_began_is_free(program, persona):
     talk = f"{OF}/{persona.pk}/conversations/{uuid.uuid4()}/messages"
     assert program.get(talk).status_code == 404
+
+
+def test_a_field_that_nobody_asked_for_changes_nothing(program, stranger):
+    body = {"name": "Ada", "is_demo": True, "owner": stranger.pk, "owner_id": stranger.pk, "id": str(uuid.uuid4())}
+    made = send(program, "POST", OF, body).json()
+    assert (made["is_demo"], made["id"] == body["id"]) == (False, False)
+    assert program.get(f"{OF}/{made['id']}").status_code == 200

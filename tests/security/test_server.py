@@ -4,10 +4,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.auth.password_validation import validate_password
+from django.test import Client
 
+from api.tokens import token_create
 from chat.translation.translators import deepl
+from persona_site.entry import entry_link
 from questionnaires.services import Refused
 from training.connections import Fields, connection_create
 from training.providers.addresses import AddressRefused, AsyncGuardedTransport, GuardedTransport
@@ -32,8 +37,9 @@ print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.SESSION_COOKIE_SECURE, s.CSRF
 
 def told(tmp_path, **environment) -> list[str]:
     named = {"DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "persona_site.settings", **environment}
+    inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"}
     done = subprocess.run(
-        [sys.executable, "-c", QUESTION], cwd=ROOT, env={**os.environ, **named}, capture_output=True, text=True
+        [sys.executable, "-c", QUESTION], cwd=ROOT, env=inherited | named, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()[-5:]
@@ -110,3 +116,47 @@ def test_the_translators_own_addresses_are_known(many):
 def test_a_single_owner_may_speak_to_anybody(settings, owner):
     settings.PROVIDER_HOSTS = None
     assert connection_create(owner=owner, preset="other", fields=Fields("Mine", "http://127.0.0.1:1234/v1"))
+
+
+def test_programs_are_refused_over_plain_http_instead_of_being_sent_on(settings, owner):
+    settings.SECURE_SSL_REDIRECT = True
+    _token, secret = token_create(owner=owner, name="all", scopes=["read"])
+    program = Client(headers={"Authorization": f"Bearer {secret}"})
+    for address in ("/api/personas", "/v1/models"):
+        assert program.get(address).status_code == 403
+        assert program.get(address, secure=True).status_code == 200
+
+
+def test_the_sessions_cookie_is_for_no_script(db, settings):
+    cookie = (
+        Client()
+        .get(urlsplit(entry_link())._replace(scheme="", netloc="").geturl())
+        .cookies[settings.SESSION_COOKIE_NAME]
+    )
+    assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
+
+
+def test_a_log_out_ends_the_session(owner, client_of, settings):
+    browser = client_of(owner)
+    kept = browser.cookies[settings.SESSION_COOKIE_NAME].value
+    assert browser.get("/personas/").status_code == 200
+    browser.post("/accounts/logout/")
+    again = Client()
+    again.cookies[settings.SESSION_COOKIE_NAME] = kept
+    assert again.get("/personas/").status_code == 302
+
+
+def test_a_failed_log_in_stands_in_the_log_without_the_address(db, caplog):
+    Client().post("/accounts/login/", {"login": "ada@example.org", "password": "not this one"})
+    told = [record.getMessage() for record in caplog.records if record.name == "accounts.audit"]
+    assert told == ["A log-in failed."]
+
+
+def test_long_passwords_of_any_characters_are_taken_as_they_are(django_user_model):
+    password = "ключ под ковриком " * 8
+    validate_password(password)
+    user = django_user_model(username="ada")
+    user.set_password(password)
+    assert user.password.startswith("pbkdf2_sha256$")
+    assert user.check_password(password)
+    assert not user.check_password(password[:72])

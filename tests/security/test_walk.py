@@ -138,13 +138,37 @@ def test_a_method_that_nobody_knows_is_refused_everywhere(world, visitor):
     assert not faults, "\n".join(faults)
 
 
-def test_the_owner_finds_what_the_stranger_does_not(world, visitor):
-    """The walk itself walks: with the owner's session the same addresses are there."""
-    answers = {route.name: ask(visitor, "GET", route.address(world.values))[0].status_code for route in ROUTES}
-    there = {name for name, status in answers.items() if status == 200}
+HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY"}
+
+
+def headless(response) -> str:
+    """What the answer lacks of the headers that each has."""
+    policy = response.get("Content-Security-Policy", "")
+    missing = [name for name in HEADERS if name not in response]
+    missing += [] if "default-src 'none'" in policy and "frame-ancestors 'none'" in policy else ["policy"]
+    missing += ["CORS"] if "Access-Control-Allow-Origin" in response else []
+    kind = response.get("Content-Type", "")
+    return ", ".join(missing + (["charset"] if kind.startswith("text/html") and "charset=utf-8" not in kind else []))
+
+
+def test_looking_changes_nothing_and_carries_the_headers_of_the_site(world, visitor):
+    """Also: the walk itself walks. With the owner's session the addresses are there that the stranger did not find."""
+    before = rows()
+    answers = {route.name: ask(visitor, "GET", route.address(world.values))[0] for route in ROUTES}
+    assert {name: lack for name, answer in answers.items() if (lack := headless(answer))} == {}
+    assert {name for name, answer in answers.items() if answer.status_code >= 500} <= {"ready"}
+    there = {name for name, answer in answers.items() if answer.status_code == 200}
     assert {"question", "run", "version", "connection", "chat_conversation", "likeness_report", "friend_link"} <= there
     assert {"rest:run_get", "rest:answer_get", "rest:message_get", "rest:report_get", "rest:version_get"} <= there
-    assert {name for name, status in answers.items() if status >= 500} <= {"ready"}
+    closed = {name for name, answer in answers.items() if answer.status_code == 401}
+    assert {"v1_file", "v1_job"} <= closed, "a token alone opens"
+    trail = {"accounts.AuditEvent": 0}  # what was taken along is noted
+    assert rows() | trail == before | trail
+
+
+@pytest.mark.parametrize("path", ["/.git/config", "/.env", "/static/", "/static/../.env", "/var/", "/manage.py"])
+def test_files_of_the_program_are_not_served(path, visitor):
+    assert visitor.get(path).status_code == 404
 
 
 def test_every_public_address_exists():
