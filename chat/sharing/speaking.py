@@ -11,12 +11,12 @@ from django.db.models import F, Max, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.quotas import Kind, QuotaExceeded, quota_check
 from chat import running
 from chat.branches import path_get
 from chat.models import Conversation, Message, PersonaShare
 from chat.services import message_post, version_current
 from chat.sharing.visits import Visit
+from chat.usage import reply_allow
 from questionnaires.models import Answer
 from questionnaires.services import Refused
 from training.models import PersonaModel
@@ -49,8 +49,8 @@ def visit_post(*, visit: Visit, conversation_id: UUID, text: str, operation_id: 
 def _count(visit: Visit, *, is_new: bool) -> None:
     """Refused (429) for one too many. Whatever refuses the message later takes the count back with it."""
     try:
-        quota_check(user=visit.share.owner_id, kind=Kind.CHAT_TOKENS)
-    except QuotaExceeded:  # how much that is, is the owner's affair
+        reply_allow(persona=visit.share.persona, version=version_of(share=visit.share))
+    except Refused:  # how much that is, is the owner's affair
         raise _used_up() from None
     now = timezone.now()
     rows = PersonaShare.objects.filter(pk=visit.share.pk)
@@ -62,7 +62,7 @@ def _count(visit: Visit, *, is_new: bool) -> None:
         raise _used_up()
     free = today.filter(minute_messages__lt=A_MINUTE)
     if _is_hasty(visit) or not free.update(**fresh, talks=F("talks") + int(is_new)):
-        raise Refused(_("That was very fast. Wait two seconds, then send it again."), 429)
+        raise Refused(_("That was very fast. Wait two seconds, then send it again."), 429, retry_after=2)
 
 
 def _used_up() -> Refused:

@@ -15,6 +15,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.rates import expensive_check
 from chat import lifecycle, replies, running, services, sse
 from chat.branches import path_get
 from chat.errors import EngineError
@@ -25,7 +26,8 @@ from chat.sharing.doors import cookie_name, for_visitors, key_given
 from chat.sharing.notes import told_allowed
 from chat.sharing.visits import Visit, visit_find
 from chat.told import told_recent
-from chat.views import post_read
+from chat.views import Post, post_read
+from questionnaires.save_result import within_limits
 from questionnaires.services import Refused
 from training.connections import host_of
 
@@ -80,8 +82,8 @@ def _page(
         "text": request.POST.get("text", ""),
     }
     response = render(request, "chat/shared.html", context, status=fault.status if fault else 200)
-    if fault and fault.status == 429:
-        response["Retry-After"] = str(int(speaking.GAP.total_seconds()))
+    for name, value in (fault.headers if fault else {}).items():
+        response[name] = value
     return response
 
 
@@ -109,10 +111,7 @@ async def shared_message(request: HttpRequest, visit: Visit, conversation_id: uu
     """JSON {"text", "operation"} -> 201 with the reply's addresses; a plain form -> the page, answered."""
     is_json = request.content_type == "application/json"
     try:
-        post = post_read(request, is_json)
-        reply = await sync_to_async(speaking.visit_post)(
-            visit=visit, conversation_id=conversation_id, text=post.text, operation_id=post.operation
-        )
+        reply = await sync_to_async(_store)(request, visit, conversation_id, post_read(request, is_json))
     except Refused as refused:
         return await sync_to_async(_refused)(request, visit, conversation_id, refused, is_json)
     if is_json:
@@ -121,11 +120,19 @@ async def shared_message(request: HttpRequest, visit: Visit, conversation_id: uu
     return redirect(reverse("shared_talk", args=[visit.token, conversation_id]) + f"#m{reply.number}")
 
 
+def _store(request: HttpRequest, visit: Visit, conversation_id: uuid.UUID, post: Post) -> Message:
+    with within_limits():
+        expensive_check(request=request, action="message")
+    return speaking.visit_post(
+        visit=visit, conversation_id=conversation_id, text=post.text, operation_id=post.operation
+    )
+
+
 def _refused(
     request: HttpRequest, visit: Visit, conversation_id: uuid.UUID, refused: Refused, is_json: bool
 ) -> HttpResponse:
     if is_json:
-        return JsonResponse({"error": str(refused)}, status=refused.status)
+        return JsonResponse({"error": str(refused)}, status=refused.status, headers=refused.headers)
     if refused.status == 404:
         raise Http404
     talk = speaking.talks_of(visit=visit).filter(pk=conversation_id).first()

@@ -16,10 +16,10 @@ from django.utils import timezone
 
 from accounts.invitations import Invitation
 from accounts.quota_tables import Quota
-from accounts.quotas import Kind, usage_add
+from accounts.quotas import Kind, QuotaExceeded, usage_add
 from chat import conversations, corrections, replies, services
 from chat.models import Conversation, Message, PersonaShare
-from chat.sharing import shares, speaking
+from chat.sharing import shares, speaking, visitor_views
 from chat.sharing.redaction import TokensOut
 from chat.sharing.shares import Terms, share_create, share_revoke, visits_purge
 from chat.sharing.visits import visit_find
@@ -650,6 +650,16 @@ def test_what_visitors_use_counts_to_the_owner_and_they_are_not_told_how_much_it
     assert page.status_code == 429
     assert "used up here" in words(page)
     assert not Conversation.objects.exists()
+
+
+def test_an_address_that_posts_too_much_waits(guest, monkeypatch):
+    def too_much(**_request):
+        raise QuotaExceeded("Slower, please.", "rate", 9)
+
+    monkeypatch.setattr(visitor_views, "expensive_check", too_much)
+    for response in (guest.post(), guest.say("Kept words")):
+        assert (response.status_code, response["Retry-After"]) == (429, "9")
+    assert "Kept words" in words(response)
 
 
 def test_the_token_stands_in_no_log(guest, settings, engine, version):
