@@ -13,22 +13,10 @@ from fidelity.models import Report, ReportItem
 from fidelity.report_items import FACTS
 from fidelity.report_page import Tile, tiles_of
 from fidelity.report_schema import Result
+from training.version_comparison import Line
 
 FEWEST = 2  # common items: a difference of one says nothing
 LISTED = 60
-
-
-@dataclass(frozen=True)
-class Line:
-    """A figure of each of the two; "—" where one has none."""
-
-    label: str
-    left: str
-    right: str
-
-    @property
-    def differs(self) -> bool:
-        return self.left != self.right
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,30 @@ def _name(spoken_name: str, suffix: str) -> str:
     return f"{person}-{suffix}-{timezone.localtime():%Y-%m-%d-%H%M}"
 
 
+def version_named(*, persona: Persona, name: str) -> PersonaModel:
+    """By number, "v" and number, or id. Refused, 404, with the numbers that there are."""
+    rows = PersonaModel.objects.filter(persona=persona)
+    number = name.removeprefix("v")
+    found: PersonaModel | None = None
+    if number.isdecimal():
+        found = rows.filter(number=int(number)).first()
+    elif _is_id(name):
+        found = rows.filter(pk=name).first()
+    if found is None:
+        known = ", ".join(str(row.number) for row in rows) or _("none yet")
+        told = {"persona": persona.name, "name": name[:40], "known": known}
+        raise Refused(_("%(persona)s has no version “%(name)s”. There are: %(known)s.") % told, 404)
+    return found
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
 def version_make_current(*, version: PersonaModel) -> None:
     """Chat uses this version from now on; an archived one comes back."""
     with transaction.atomic():

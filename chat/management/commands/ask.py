@@ -5,7 +5,6 @@ from argparse import ArgumentParser
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from django.core.management.base import CommandError, CommandParser
@@ -17,8 +16,10 @@ from chat.services import BARE, version_current
 from chat.speakers import Speaker, speaker_get
 from questionnaires.management.base import PersonaCommand
 from questionnaires.models import Persona
+from questionnaires.services import Refused
 from training.engine_process import EngineDidNotStart, engine_running
 from training.models import PersonaModel
+from training.versions import version_named
 
 NEVER_TOLD = "(I never told it that.)"
 
@@ -61,24 +62,10 @@ def _version(persona: Persona, name: str | None) -> PersonaModel | None:
         return version_current(persona=persona)
     if name == BARE:
         return None
-    number = name.removeprefix("v")
-    rows = PersonaModel.objects.filter(persona=persona)
-    found: PersonaModel | None = None
-    if number.isdecimal():
-        found = rows.filter(number=int(number)).first()
-    elif len(name) in (32, 36):
-        found = rows.filter(pk=_uuid(name)).first()
-    if found is None:
-        known = ", ".join(str(row.number) for row in rows) or "none yet"
-        raise CommandError(f"{persona.name} has no version “{name}”. There are: {known}; or “{BARE}”.")
-    return found
-
-
-def _uuid(text: str) -> UUID | None:
     try:
-        return UUID(text)
-    except ValueError:
-        return None
+        return version_named(persona=persona, name=name)
+    except Refused as refused:
+        raise CommandError(f"{refused} Or “{BARE}”.") from refused
 
 
 def _questions(text: str | None, file: Path | None) -> list[str]:

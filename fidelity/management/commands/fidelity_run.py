@@ -5,7 +5,6 @@ import time
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
@@ -25,6 +24,7 @@ from questionnaires.models import Persona
 from questionnaires.services import Refused
 from training.engine_process import EngineDidNotStart, engine_running
 from training.models import PersonaModel
+from training.versions import version_named
 
 LOOK_SECONDS = 10.0  # between two lines of progress
 WHOLE_SECONDS = 86_400.0  # nobody else waits for this process
@@ -117,26 +117,16 @@ def keep_items(report: Report, items: list[Asked]) -> None:
 
 
 def version_of(persona: Persona, name: str | None) -> PersonaModel:
-    rows = PersonaModel.objects.filter(persona=persona)
-    if name is None:
-        rows = rows.filter(is_current=True)
-    elif (number := name.removeprefix("v")).isdecimal():
-        rows = rows.filter(number=int(number))
-    else:
-        rows = rows.filter(pk=_uuid(name))
-    found: PersonaModel | None = rows.first()
+    """The one that is named, else the current one. CommandError if there is none."""
+    if name:
+        try:
+            return version_named(persona=persona, name=name)
+        except Refused as refused:
+            raise CommandError(str(refused)) from refused
+    found: PersonaModel | None = PersonaModel.objects.filter(persona=persona, is_current=True).first()
     if found is None:
-        rows = PersonaModel.objects.filter(persona=persona)
-        known = ", ".join(str(row.number) for row in rows) or "none yet; train one first"
-        raise CommandError(f"{persona.name} has no such version. There are: {known}.")
+        raise CommandError(f"{persona.name} has no version yet; train one first.")
     return found
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def progress_line(report: Report) -> str:
