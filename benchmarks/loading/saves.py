@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,11 @@ def under_load(authors: list[Author], port: int, pid: int, seconds: float, inter
     """Warm first: each author has a connection, an answer and a thread's caches."""
     warm = max(interval, min(WARM_SECONDS, seconds))
     asyncio.run(write_all(authors, port, warm, interval, PATIENCE_SECONDS))
+    before = time.process_time()
     with Watch(pid) as watch:
         outcome = asyncio.run(write_all(authors, port, seconds, interval, PATIENCE_SECONDS))
-    return figures(outcome) | watch.figures()
+    taken = {"load_generator_seconds": round(time.process_time() - before, 1)}
+    return figures(outcome) | watch.figures() | taken
 
 
 def figures(outcome: Outcome) -> dict[str, Any]:
