@@ -6,6 +6,7 @@ import secrets
 from datetime import timedelta
 
 from allauth.account.signals import user_signed_up
+from allauth.usersessions.signals import on_user_logged_in
 from django.conf import settings
 from django.contrib.auth import get_user_model, login
 from django.contrib.auth.hashers import make_password
@@ -57,8 +58,7 @@ def entry_link() -> str:
     token = secrets.token_urlsafe(32)
     EntryToken.objects.filter(expires_at__lt=timezone.now()).delete()
     EntryToken.objects.create(digest=_digest(token), owner=owner_get(), expires_at=timezone.now() + TOKEN_LIFE)
-    public = settings.PUBLIC_URL if settings.HOST not in {"127.0.0.1", "localhost"} else ""
-    return f"{public or f'http://{settings.HOST}:{settings.PORT}'}/open/?token={token}"
+    return f"{settings.SITE_URL}/open/?token={token}"
 
 
 @never_cache
@@ -73,6 +73,7 @@ def open_view(request: HttpRequest) -> HttpResponse:
     )
     if token and EntryToken.objects.filter(pk=token.pk).delete()[0]:
         login(request, token.owner, backend="django.contrib.auth.backends.ModelBackend")
+        on_user_logged_in(None, request=request)  # so that this browser stands in the list of those
         return redirect("home")
     if request.user.is_authenticated:
         return redirect("home")

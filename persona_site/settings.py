@@ -44,8 +44,10 @@ ALLOWED_HOSTS = [*host_names(ENV.ALLOWED_HOSTS), "127.0.0.1", "localhost"]  # it
 PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or ""
 ALLOWED_HOSTS += [PUBLIC_HOST] if PUBLIC_HOST else []
 PROVIDER_HOSTS = None if ENV.SIGN_UP == "off" else host_names(ENV.PROVIDER_HOSTS)  # None: any
+# In printed links: the name of a server; on a laptop, whose PUBLIC_URL may be a tunnel for its bot alone, the loopback.
+IS_NAMED = bool(PUBLIC_URL) and (ENV.SIGN_UP != "off" or HOST not in {"127.0.0.1", "localhost"})
+SITE_URL = PUBLIC_URL if IS_NAMED else f"http://{HOST}:{PORT}"
 # A server that people reach over TLS, and not a laptop with a tunnel for its Telegram bot.
-SITE_URL = PUBLIC_URL if PUBLIC_URL and ENV.SIGN_UP != "off" else f"http://{HOST}:{PORT}"  # in printed links
 IS_SERVER = ENV.SIGN_UP != "off" and PUBLIC_URL.startswith("https://")
 
 INSTALLED_APPS = [

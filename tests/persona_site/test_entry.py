@@ -45,3 +45,18 @@ def test_a_guess_opens_nothing(db, token):
 def test_the_token_is_not_stored(link):
     token = link.partition("token=")[2]
     assert token not in str(list(EntryToken.objects.values()))
+
+
+def test_on_a_server_the_link_leads_to_its_name(db, settings):
+    settings.SITE_URL = "https://ada.example"
+    assert entry_link().startswith("https://ada.example/open/?token=")
+
+
+def test_browsers_that_came_by_the_link_are_listed_and_logged_out(link):
+    first, second = Client(), Client()
+    first.get(link)
+    second.get("/" + entry_link().split("/", 3)[3])
+    assert first.get("/accounts/sessions/").content.decode().count("<li>") == 2
+    first.post("/accounts/sessions/")
+    assert first.get("/account/").status_code == 200
+    assert second.get("/account/").status_code == 302

@@ -23,6 +23,5 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"No open account has the address {options['email']}. The page “People” lists them.")
         key = {"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)}
-        base = settings.PUBLIC_URL or f"http://{settings.HOST}:{settings.PORT}"
         audit_record(action="password-link-made", subject=user, where="command")
-        self.stdout.write(base + reverse("account_reset_password_from_key", kwargs=key))
+        self.stdout.write(settings.SITE_URL + reverse("account_reset_password_from_key", kwargs=key))
