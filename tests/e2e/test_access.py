@@ -21,6 +21,7 @@ def session(site, browser):
         "/personas/",
         "/connections/",
         "/connections/new/openai/",
+        "/programs/",
         "/locked/",
         "/nowhere/",
         *(
