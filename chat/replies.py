@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
-from django.db import close_old_connections
 from django.utils import translation
 
 from accounts.request_id import fresh_context
@@ -30,6 +28,7 @@ from chat.sharing.notes import told_in
 from chat.speakers import Speaker, speaker_get
 from chat.translation.errors import TranslationFailed
 from chat.translation.interpreting import message_hear
+from questionnaires.threads import in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +69,7 @@ async def reply_stream(*, reply: Message) -> AsyncIterator[Heard]:
 
 async def _claim(reply: Message, language: str) -> Progress | None:
     """Begins the writing if nobody else does. Nothing is awaited between the beginning and the return."""
-    if not await sync_to_async(lifecycle.reply_claim)(reply=reply):
+    if not await in_thread(lifecycle.reply_claim)(reply=reply):
         return None
     progress = Progress(reply.pk, reply.text)
 
@@ -97,7 +96,7 @@ async def reply_begin(*, reply: Message) -> None:
 
 async def reply_write(*, reply: Message) -> None:
     """Answers and returns when the reply is whole: for pages without JavaScript. Nothing if somebody else does."""
-    if await sync_to_async(lifecycle.reply_claim)(reply=reply):
+    if await in_thread(lifecycle.reply_claim)(reply=reply):
         await _write(reply, Progress(reply.pk, reply.text))
 
 
@@ -110,7 +109,7 @@ def _ended(task: asyncio.Task[Any]) -> None:
 async def _look_on(reply_id: UUID) -> AsyncIterator[Heard]:
     shown: str | None = None
     while True:
-        text, state = await sync_to_async(_stored)(reply_id)
+        text, state = await in_thread(_stored)(reply_id)
         if text != shown:
             shown = text
             yield "full", {"text": text}
@@ -128,7 +127,6 @@ def _stored(reply_id: UUID) -> tuple[str, str]:
 
 async def _write(reply: Message, progress: Progress) -> None:
     """To the end of a claimed reply, which gets its final state whatever happens."""
-    await sync_to_async(close_old_connections)()  # no request does it for this thread
     fields: dict[str, Any] = {"state": State.CUT}
     with registered(progress):
         stop = asyncio.create_task(progress.stopped.wait())
@@ -146,7 +144,7 @@ async def _write(reply: Message, progress: Progress) -> None:
             stop.cancel()
             try:
                 fields = {"text": progress.text} | fields
-                await sync_to_async(lifecycle.reply_finish)(reply_id=reply.pk, fields=fields)
+                await in_thread(lifecycle.reply_finish)(reply_id=reply.pk, fields=fields)
             finally:
                 progress.end()
 
@@ -155,7 +153,7 @@ async def _work(reply: Message, progress: Progress) -> dict[str, Any]:
     """Answers; the fields that the finished row gets."""
     try:
         interpreter = await message_hear(reply_id=reply.pk)
-        task = await sync_to_async(_task)(reply.pk)
+        task = await in_thread(_task)(reply.pk)
         final = await _when_warm(task, progress)
         fields = await _fields(task, final, progress)
         return fields | await interpreter.say(fields["text"])
@@ -215,7 +213,7 @@ async def _fields(task: Task, final: Reply, progress: Progress) -> dict[str, Any
 
 
 async def _offer(task: Task) -> dict[str, str]:
-    bank, answered = await sync_to_async(_open_questions)(task.reply_id)
+    bank, answered = await in_thread(_open_questions)(task.reply_id)
     try:
         async with asyncio.timeout(OFFER_SECONDS):
             return await offer_find(text=task.asked.text, bank=bank, answered=answered)

@@ -28,5 +28,5 @@ def note_failure(url: str, model: str, error: EngineError) -> None:
     """So that the next request need not find it out again."""
     if url in settings.VLLM_URLS:
         vllm_forget(url, model)
-    if isinstance(error, EngineStarting | EngineTimeout | EngineBroken):
+    if isinstance(error, EngineStarting | EngineBroken):  # one that is late has too much to do, and is there
         engine_is_away(url)

@@ -34,6 +34,7 @@ from chat.told import told_recent
 from questionnaires.models import Persona
 from questionnaires.save_result import within_limits
 from questionnaires.services import Refused
+from questionnaires.threads import in_thread
 
 MAX_BODY_BYTES = 12 * services.MAX_CHARACTERS  # JSON may write a character as two \\uXXXX
 
@@ -180,7 +181,7 @@ async def _events(reply: Message, request: str) -> AsyncIterator[str]:
     yield sse.event("open", {})
     async for name, data in replies.reply_stream(reply=reply):
         yield sse.event(name, data)
-    yield sse.event("done", await sync_to_async(_finished)(reply))
+    yield sse.event("done", await in_thread(_finished)(reply))
 
 
 def _finished(reply: Message) -> dict[str, Any]:

@@ -15,6 +15,8 @@ SECONDS = 1.0  # a look must not wait for a broker that is away
 BINDING = "_kombu.binding."  # kombu's name of the set that makes a queue known
 OWN = ("celeryev", "celery.pidbox")  # of Celery itself
 
+PRIORITIES = ("", *(f"\x06\x16{step}" for step in (3, 6, 9)))  # kombu keeps a list for each step
+
 BrokerError = redis.exceptions.RedisError
 
 
@@ -39,4 +41,4 @@ def queue_names() -> list[str]:
 
 def queue_lengths() -> dict[str, int]:
     """Messages that wait, by queue. BrokerError where the broker is away."""
-    return {name: int(client().llen(name)) for name in queue_names()}
+    return {name: sum(int(client().llen(name + step)) for step in PRIORITIES) for name in queue_names()}

@@ -28,6 +28,8 @@ from engine.atomic import exclusive
 from questionnaires.dataset import renderer
 from questionnaires.services import Refused
 from training.models import PersonaModel
+from training.storage import Damaged, StoreAway, fetch, forget, key_of, listed, remove, share, text_read, text_write
+from training.version_files import version_fetch
 from training.versions import is_remote
 
 KINDS = ("gguf", "gguf-merged", "safetensors", "peft")
@@ -61,22 +63,31 @@ def kinds_of(version: PersonaModel) -> tuple[str, ...]:
     """What can be made of it: nothing where the weights are at a provider, no GGUF where llama.cpp is not used."""
     if is_remote(version):
         return ()
-    has_gguf = (version.folder / "adapter.gguf").is_file()
+    has_gguf = "adapter.gguf" in (version.files or ()) or (version.folder / "adapter.gguf").is_file()
     return tuple(kind for kind in KINDS if has_gguf or kind not in OF_LLAMA_CPP)
 
 
 def exports_of(version: PersonaModel) -> list[Export]:
-    return [_export(version, kind) for kind in kinds_of(version)]
+    shared = {}
+    with suppress(StoreAway):  # the page is shown without what other machines made
+        shared = listed(key_of(_folder(version)))
+    return [_export(version, kind, shared) for kind in kinds_of(version)]
 
 
-def _export(version: PersonaModel, kind: str) -> Export:
+def _export(version: PersonaModel, kind: str, shared: Mapping[str, int]) -> Export:
     note, file = _read(version, kind), file_of(version, kind)
-    size = file.stat().st_size if file.is_file() else 0
+    size = file.stat().st_size if file.is_file() else shared.get(file.name, 0)
     return Export(kind, size, not size and time.time() - note.asked < LOST_SECONDS, note.fault)
 
 
 def file_of(version: PersonaModel, kind: str) -> Path:
     return _folder(version) / f"{kind}.zip"
+
+
+def file_bring(version: PersonaModel, kind: str) -> Path | None:
+    """The file, from the machine that made it if need be; None where it is not made. Raises StoreAway."""
+    file = file_of(version, kind)
+    return file if kind in kinds_of(version) and fetch(file) else None
 
 
 def file_name(version: PersonaModel, kind: str) -> str:
@@ -95,12 +106,12 @@ def export_ask(*, version: PersonaModel, kind: str) -> None:
 
 def export_drop(*, version: PersonaModel, kind: str) -> None:
     """Forgets that a file was wanted."""
-    _note(version, kind).unlink(missing_ok=True)
+    remove(_note(version, kind))
 
 
 def export_make(*, version: PersonaModel, kind: str) -> bool:
     """Makes the file, in the worker, unless it is there; False with a noted sentence where that failed."""
-    if kind not in kinds_of(version):
+    if kind not in kinds_of(version) or not _has_files(version, kind):
         return False
     folder, out = _folder(version), file_of(version, kind)
     with exclusive(folder / f".{kind}.lock"):
@@ -114,9 +125,24 @@ def export_make(*, version: PersonaModel, kind: str) -> bool:
         command = [sys.executable, "-m", "engine.export", str(version.folder), "--to", kind, "--out", str(out), *cache]
         done = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, text=True, preexec_fn=_be_nice)
     if done.returncode == 0:
+        share(out)
         export_drop(version=version, kind=kind)
         return True
     _write(version, kind, Note(fault=_fault(done.returncode, done.stderr)))
+    return False
+
+
+def _has_files(version: PersonaModel, kind: str) -> bool:
+    """Whether the version's files are here, fetched if need be; else it is noted why they are not."""
+    try:
+        if version_fetch(version):
+            return True
+        fault = _("The files of this version are gone. Train it again.")
+    except StoreAway as error:
+        fault = str(error)
+    except Damaged:
+        fault = _("The files of this version are damaged. Train it again.")
+    _write(version, kind, Note(fault=fault))
     return False
 
 
@@ -158,13 +184,13 @@ def _note(version: PersonaModel, kind: str) -> Path:
 
 def _read(version: PersonaModel, kind: str) -> Note:
     try:
-        return Note(**json.loads(_note(version, kind).read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
+        return Note(**json.loads(text_read(_note(version, kind))))
+    except (FileNotFoundError, ValueError, TypeError, StoreAway):
         return Note()
 
 
 def _write(version: PersonaModel, kind: str, note: Note) -> None:
-    _note(version, kind).write_text(json.dumps(asdict(note)), encoding="utf-8")
+    text_write(_note(version, kind), json.dumps(asdict(note)))
 
 
 def _remove_old() -> None:
@@ -172,10 +198,11 @@ def _remove_old() -> None:
     for file in _root().glob("*/*.zip"):
         with suppress(FileNotFoundError):
             if file.stat().st_mtime < time.time() - KEPT_SECONDS:
-                file.unlink()
+                remove(file)
 
 
 @receiver(post_delete, sender=PersonaModel)
 def exports_delete(instance: PersonaModel, **_: Any) -> None:
     """A version's files go with it."""
     transaction.on_commit(partial(shutil.rmtree, _root() / str(instance.pk), ignore_errors=True))
+    transaction.on_commit(partial(forget, _root() / str(instance.pk)))

@@ -23,6 +23,7 @@ COMMON_GB = 4  # what every machine that trains can carry
 # Steps of memory: finer where many machines are.
 STEPS_GB = (*range(5, 17), *range(18, 33, 2), *range(36, 65, 4), *range(80, 257, 16), 384, 512, 768, 1024)
 ANNOUNCE_SECONDS = 20.0
+FORGOTTEN = timedelta(days=7)  # machines with names of a day
 FRESH = timedelta(seconds=3 * ANNOUNCE_SECONDS)
 
 
@@ -59,6 +60,11 @@ def hosts_live() -> list[TrainingHost]:
     return list(TrainingHost.objects.filter(seen_at__gt=timezone.now() - FRESH))
 
 
+def another_can(memory_bytes: int) -> bool:
+    """Whether a machine other than this one offers a training so much."""
+    return any(host.memory_bytes >= memory_bytes for host in hosts_live() if host.name != settings.HOST_NAME)
+
+
 def host_announce() -> bool:
     """Notes that this machine's worker listens, and to what; False where the database is away."""
     memory = memory_here()
@@ -67,6 +73,7 @@ def host_announce() -> bool:
             name=settings.HOST_NAME[:100],
             defaults={"memory_bytes": memory, "queues": queues_of(memory), "seen_at": timezone.now()},
         )
+        TrainingHost.objects.filter(seen_at__lt=timezone.now() - FORGOTTEN).delete()
     except DatabaseError:
         return False
     return True

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from engine.base_models import locate
 from engine.catalogue import Entry, Offer, entries, offer_of
 from engine.memory import machine_memory
+from training.hosts import another_can
 from training.models import SpeedTrial
 
 
@@ -106,9 +107,12 @@ def _limit() -> int:
 
 
 def _against(offer: Offer) -> str:
-    """The engine's reason in the reader's language: more than a training may use, or than is free now."""
+    """The engine's reason in the reader's language: more than a training may use, or than is free now.
+
+    None where another machine of the site can carry it.
+    """
     needed = offer.memory_bytes
-    if not offer.impossible or needed is None:
+    if not offer.impossible or needed is None or another_can(needed):
         return ""
     sizes = {"needed": gigabytes(needed)}
     machine = machine_memory()

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -109,6 +110,30 @@ def _write(path: Path, source: Any, sha256: str) -> None:
         Path(name).unlink(missing_ok=True)
 
 
+def text_read(path: Path) -> str:
+    """A small text that changes: always as it is in the store, where there is one. FileNotFoundError, StoreAway."""
+    if not has_store():
+        return path.read_text(encoding="utf-8")
+    name = key_of(path)
+    with _sentences(name), _store().open(name, "rb") as source:
+        return bytes(source.read()).decode()
+
+
+def text_write(path: Path, text: str) -> None:
+    """Writes such a text, here by one rename, and to the store. Raises StoreAway."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+    share(path)
+
+
+def remove(path: Path) -> None:
+    """Removes a file here and in the store."""
+    path.unlink(missing_ok=True)
+    forget(path)
+
+
 def listed(prefix: str) -> Mapping[str, int]:
     """Name below `prefix` -> bytes, of all that the store holds there. Raises StoreAway."""
     if not has_store():
@@ -121,13 +146,22 @@ def _walk(store: Storage, top: str, below: str) -> Iterator[tuple[str, int]]:
     here = f"{top}/{below}".rstrip("/")
     try:
         folders, files = store.listdir(here)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     for name in files:
         with suppress(FileNotFoundError):  # it went meanwhile
             yield f"{below}{name}", store.size(f"{here}/{name}")
     for name in folders:
         yield from _walk(store, top, f"{below}{name}/")
+
+
+def written_at(key: str) -> float:
+    """Unix seconds since when the store has a file as it is; now, for one that went meanwhile. Raises StoreAway."""
+    try:
+        with _sentences(key):
+            return float(_store().get_modified_time(key).timestamp())
+    except FileNotFoundError:
+        return time.time()
 
 
 def forget(path: Path) -> bool:
@@ -202,7 +236,8 @@ def _sentences(name: str) -> Iterator[None]:
     except _failures(settings.STORAGE_URL) as error:
         if getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
             raise
-        code = str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+        told = getattr(error, "response", None)
+        code = str(told.get("Error", {}).get("Code", "")) if isinstance(told, dict) else ""
         if code in MISSING:
             raise FileNotFoundError(name) from error
         logger.warning("store: %s, code %s, at %s", type(error).__name__, code, name)

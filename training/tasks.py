@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -22,11 +23,14 @@ from training.execution import run_execute
 from training.exports import export_make
 from training.hosts import ANNOUNCE_SECONDS, QUEUE, host_announce, memory_here, queue_of, queues_of
 from training.models import LOCAL, PersonaModel, TrainingRun
+from training.storage import StoreAway
+from training.store_upkeep import store_clear
 from training.sweeping import run_sweep
 from training.trials import trial_run
 
 logger = logging.getLogger(__name__)
 
+NEW = 6  # the priority of a training that has not begun
 LONGEST_COUNTDOWN = 60.0  # seconds; for longer ones the sweep rings
 BEAT_LOOK_SECONDS = 5.0
 
@@ -75,6 +79,13 @@ def sweep() -> None:
     for run_id in run_sweep():
         enqueue(run_id)
     charges_settle()
+
+
+@shared_task(name="training.tasks.clear_store")  # type: ignore[untyped-decorator]
+def clear_store() -> None:
+    """What is left in the store of rows that are gone; while it is away, the next hour does it."""
+    with suppress(StoreAway):
+        store_clear()
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
@@ -133,10 +144,11 @@ def sweep_at_start(**_: Any) -> None:
 def enqueue(run_id: UUID, *, countdown: float = 0.0) -> bool:
     """Rings for a run; False if the broker is away, and then the sweep rings later. Call it after the commit."""
     run = TrainingRun.objects.filter(pk=run_id)
-    found = run.only("provider", "base_model").first()
+    found = run.only("provider", "base_model", "started_at").first()
     rung_at = timezone.now() + timedelta(seconds=countdown)
     if found is not None and found.provider == LOCAL:
-        taken = _publish(run_train, str(run_id), countdown=countdown, queue=queue_of(found))
+        priority = NEW if found.started_at is None else 0  # one that lost its machine does not wait for all the others
+        taken = _publish(run_train, str(run_id), countdown=countdown, queue=queue_of(found), priority=priority)
     else:
         taken = _publish(run_remote, str(run_id), countdown=countdown)
     if not taken:

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from questionnaires.services import Refused
 from training.local_models import why_not
 from training.models import SpeedTrial
+from training.storage import StoreAway, remove, text_read, text_write
 
 LOST_SECONDS = 3600.0  # a note that is older was left by a worker that is gone
 LOOK_SECONDS = 0.2
@@ -43,8 +44,8 @@ class TrialState:
 
 def trial_state(*, base_model: str) -> TrialState:
     try:
-        return TrialState(**json.loads(_note(base_model).read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
+        return TrialState(**json.loads(text_read(_note(base_model))))
+    except (FileNotFoundError, ValueError, TypeError, StoreAway):
         return TrialState()
 
 
@@ -57,7 +58,7 @@ def trial_ask(*, base_model: str) -> None:
 
 def trial_drop(*, base_model: str) -> None:
     """Forgets that a trial was wanted."""
-    _note(base_model).unlink(missing_ok=True)
+    remove(_note(base_model))
 
 
 def trial_run(*, base_model: str) -> SpeedTrial | None:
@@ -135,8 +136,4 @@ def _note(base_model: str) -> Path:
 
 
 def _write(base_model: str, state: TrialState) -> None:
-    note = _note(base_model)
-    note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = note.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(asdict(state)), encoding="utf-8")
-    temporary.replace(note)
+    text_write(_note(base_model), json.dumps(asdict(state)))

@@ -127,8 +127,8 @@ def version_export_file(
 ) -> StreamingHttpResponse:
     """A file that was made."""
     version = version_or_404(request, persona_id, version_id)
-    file = exports.file_of(version, kind)
-    if kind not in exports.kinds_of(version) or not file.is_file():
+    file = exports.file_bring(version, kind)
+    if file is None:
         raise Http404
     audit_record(action="version-exported", actor=request.user, target=f"version:{version.pk}")
     response = StreamingHttpResponse(_pieces(file), content_type="application/zip")

@@ -18,6 +18,7 @@ from api.openai.model_names import EMBEDDING_MODEL, PERSONA, chat_base, names_kn
 from api.openai.persona_chat import persona_answer
 from api.openai.reading import Body, json_body, text
 from questionnaires.models import Persona
+from questionnaires.threads import in_thread
 
 MODEL = 300  # characters of a name
 
@@ -70,7 +71,7 @@ def _persona(call: Call, name: str) -> Persona:
 def _counter(call: Call) -> Callable[[int], Awaitable[None]]:
     async def count(tokens: int) -> None:
         if tokens:
-            await sync_to_async(usage_add)(user=call.owner, kind=Kind.CHAT_TOKENS, amount=tokens)
+            await in_thread(usage_add)(user=call.owner, kind=Kind.CHAT_TOKENS, amount=tokens)
 
     return count
 

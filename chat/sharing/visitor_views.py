@@ -29,6 +29,7 @@ from chat.told import told_recent
 from chat.views import Post, post_read
 from questionnaires.save_result import within_limits
 from questionnaires.services import Refused
+from questionnaires.threads import in_thread
 from training.connections import host_of
 
 WARM_SECONDS = 60
@@ -172,7 +173,7 @@ async def _events(reply: Message, again: dict[str, Any]) -> AsyncIterator[str]:
     yield sse.event("open", {})
     async for name, data in replies.reply_stream(reply=reply):
         yield sse.event(name, data)
-    yield sse.event("done", await sync_to_async(_finished)(reply, again))
+    yield sse.event("done", await in_thread(_finished)(reply, again))
 
 
 def _finished(reply: Message, again: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ TOLD = [("Where did you grow up?", "By the sea, in Nida."), ("Do you drink?", "I
 @pytest.fixture(autouse=True)
 def one_connection(monkeypatch):
     """Tests run in a transaction: closing its connection would end it. Django's test client does the same."""
-    monkeypatch.setattr(replies, "close_old_connections", lambda: None)
+    monkeypatch.setattr("questionnaires.threads.close_old_connections", lambda: None)
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from django.urls import reverse
 
 from accounts.audit import AuditEvent
 from api.tokens import SCOPES, token_create
-from chat import replies
 from chat.models import Message
 from chat.sharing.shares import Terms, share_create
 from chat.telegram.api import Api, TelegramAway
@@ -180,7 +179,8 @@ def stored(client) -> str:
 def pushed(owner, settings, monkeypatch, echo, log, rung, store, client_of, django_user_model, db):
     """Everything was tried; what there is to look at afterwards, by name."""
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
-    monkeypatch.setattr(replies, "close_old_connections", lambda: None)  # it would end the test's transaction
+    # It would end the test's transaction.
+    monkeypatch.setattr("questionnaires.threads.close_old_connections", lambda: None)
     settings.ENGINE_URL, settings.ENGINE_URLS, settings.TELEGRAM_TOKEN = echo, [echo], TELEGRAM
     bank_load()
     persona = Persona.objects.create(owner=owner, name="Ada", language="en")

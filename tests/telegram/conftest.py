@@ -17,7 +17,7 @@ from tests.telegram.bot_api import TOKEN, BotApi, Phone
 @pytest.fixture(autouse=True)
 def one_connection(monkeypatch):
     """Tests run in a transaction: closing its connection would end it."""
-    monkeypatch.setattr(replies, "close_old_connections", lambda: None)
+    monkeypatch.setattr("questionnaires.threads.close_old_connections", lambda: None)
     monkeypatch.setattr(database, "close_old_connections", lambda: None)
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from training import tasks
 from training.hosts import host_announce, hosts_live, memory_needed, nobody_serves, queue_of, queues_of
+from training.local_models import why_not
 from training.models import TrainingHost
 from training.services import run_create
 
@@ -62,6 +63,15 @@ def test_a_site_whose_trainers_are_all_gone_says_so(run, visitor):
     host("gone", 16, age=3600)
     page = visitor.get(reverse("run", args=(run.persona_id, run.pk))).content.decode()
     assert "No machine that trains is there now" in page
+
+
+def test_what_another_machine_can_carry_is_on_offer(settings):
+    settings.TRAINING_MEMORY_GB, settings.HOST_NAME = 3.0, "web1"
+    assert "a training may use" in why_not(LARGE)
+    host("web1", 64)  # this one, in other days
+    assert why_not(LARGE)
+    host("large", 32)
+    assert why_not(LARGE) == ""
 
 
 def test_where_somebody_listens_nothing_is_said(run, large):

@@ -19,6 +19,7 @@ from training.leases import run_claim
 from training.models import PersonaModel, TrainingRun
 from training.services import run_create
 from training.storage import Damaged, StoreAway, fetch, forget, listed, share
+from training.store_upkeep import store_clear
 from training.version_files import cache_thin, version_fetch
 
 BUCKET = "versions"
@@ -313,3 +314,45 @@ def test_a_lease_is_renewed_while_a_large_file_is_on_its_way(store, run, tmp_pat
     share(file, tick=lambda: ticks.append(claim.renew()))
     assert len(ticks) > 1
     assert fetch(tmp_path / "models" / "copy", key="large")
+
+
+@pytest.mark.django_db
+def test_a_file_that_one_machine_made_is_handed_out_by_another(store, trained, settings, tmp_path, monkeypatch):
+    from training import exports
+
+    version = trained()
+
+    def made(command, **_):
+        Path(command[command.index("--out") + 1]).write_bytes(b"zip")
+        return type("Done", (), {"returncode": 0, "stderr": ""})
+
+    monkeypatch.setattr(exports.subprocess, "run", made)
+    settings.DATA_DIR = tmp_path / "io1"
+    settings.MODELS_DIR = tmp_path / "io1" / "models"
+    exports.export_ask(version=version, kind="peft")
+    assert exports.export_make(version=version, kind="peft")
+    settings.DATA_DIR = tmp_path / "web1"
+    assert [(each.kind, each.size, each.under_way) for each in exports.exports_of(version)][-1] == ("peft", 3, False)
+    assert exports.file_bring(version, "peft").read_bytes() == b"zip"
+
+
+def test_a_note_that_one_machine_changes_is_read_as_it_is_now(store, settings, tmp_path):
+    settings.DATA_DIR = tmp_path / "web1"
+    storage.text_write(settings.DATA_DIR / "trials" / "x.json", "asked")
+    settings.DATA_DIR = tmp_path / "train1"
+    storage.remove(settings.DATA_DIR / "trials" / "x.json")
+    settings.DATA_DIR = tmp_path / "web1"
+    with pytest.raises(FileNotFoundError):
+        storage.text_read(settings.DATA_DIR / "trials" / "x.json")
+
+
+@pytest.mark.django_db
+def test_what_was_deleted_while_the_store_was_away_goes_later(store, trained, monkeypatch):
+    kept, version = trained(), trained()
+    monkeypatch.setattr("training.models.forget", lambda path: False)
+    PersonaModel.objects.filter(pk=version.pk)._raw_delete("default")
+    TrainingRun.objects.filter(pk=version.run_id).update(state="cancelled")
+    assert store_clear() == 0  # it may be about to get its row
+    monkeypatch.setattr("training.store_upkeep.YOUNG_SECONDS", -1)
+    assert store_clear() == 2
+    assert not listed(f"models/{version.pk}") and listed(f"models/{kept.pk}")
