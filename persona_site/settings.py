@@ -294,6 +294,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "training.tasks.sweep", "schedule": 15.0, "options": {"expires": 14}},
     "thin": {"task": "questionnaires.tasks.thin_histories", "schedule": 6 * 3600.0, "options": {"expires": 3600}},
     "likeness": {"task": "fidelity.tasks.sweep", "schedule": 15.0, "options": {"expires": 14}},
+    "store": {"task": "training.tasks.clear_store", "schedule": 3600.0, "options": {"expires": 1800}},
     "purge": {"task": "chat.tasks.purge", "schedule": 60.0, "options": {"expires": 59}},
     "privacy": {"task": "privacy.tasks.sweep", "schedule": 15.0, "options": {"expires": 14}},
     "keep": {"task": "privacy.tasks.keep_house", "schedule": 6 * 3600.0, "options": {"expires": 3600}},
