@@ -22,6 +22,21 @@ from django.utils.translation import gettext as _
 
 from accounts.quota_tables import Kind, Quota, Usage
 
+__all__ = [
+    "Kind",
+    "QuotaExceeded",
+    "default_limit",
+    "is_shared",
+    "limit_of",
+    "quota_check",
+    "quota_take",
+    "references_open",
+    "usage_add",
+    "usage_of",
+    "usage_of_reference",
+    "usage_settle",
+]
+
 MONEY = "money"  # both limits of money are about the same dollars
 A_DAY = (Kind.TRAININGS, Kind.TRAINING_MINUTES, Kind.CHAT_TOKENS, Kind.MONEY_A_DAY)
 # Where people share an installation and nobody chose otherwise.

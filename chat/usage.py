@@ -45,4 +45,4 @@ def dollars_of(version: PersonaModel | None, figures: dict[str, Any]) -> float:
     if offer is None:
         return 0.0
     heard, said = figures.get("prompt_tokens", 0), figures.get("tokens", 0)
-    return (heard * (offer.input or 0.0) + said * (offer.output or 0.0)) / 1e6
+    return float((heard * (offer.input or 0.0) + said * (offer.output or 0.0)) / 1e6)

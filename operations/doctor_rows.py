@@ -87,10 +87,11 @@ def parts() -> Iterator[Finding]:
                    "Start it (make run) and ask again.")  # fmt: skip
     grace_end()
     for name, part in parts_get(each for each in PARTS if each not in {"migrations", *asleep}).items():
+        title = "writing" if name == "database" else name
         if part.ok:
-            yield well(name, part.sentence or "It works.")
+            yield well(title, part.sentence or "It works.")
         else:
-            yield wrong(name, part.sentence, MENDS[name])
+            yield wrong(title, part.sentence, MENDS[name])
 
 
 def orphans() -> Iterator[Finding]:

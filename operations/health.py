@@ -20,6 +20,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.people import name_of
@@ -54,7 +55,9 @@ def health_get() -> dict[str, Any]:
     parts = parts_get()
     return {
         "is_well": all(part.ok for part in parts.values()),
-        "parts": [(TITLES[name], part) for name, part in parts.items()],
+        "parts": [
+            (TITLES[name], part.ok, gettext(part.sentence) if part.sentence else "") for name, part in parts.items()
+        ],
         "canary": _seen(parts["canary"]),
         "queues": _queues(),
         "waiting": TrainingRun.objects.filter(state=TrainingRun.State.QUEUED).order_by("created_at").first(),
@@ -80,7 +83,7 @@ def _queues() -> Mapping[str, int] | None:
         return None
 
 
-def _active() -> list[tuple[str, int]]:
+def _active() -> list[tuple[object, int]]:
     states = TrainingRun.objects.filter(state__in=TrainingRun.ACTIVE).values_list("state", flat=True)
     return [(TrainingRun.State(state).label, count) for state, count in Counter(states).items()]
 

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,9 +21,11 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
+from django.utils.translation import gettext_noop as noop
 
 from operations.broker import BrokerError, client
 from operations.models import Pulse
+from training.storage import StoreAway, has_store, listed
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +33,7 @@ CANARY = "canary"
 CANARY_SECONDS = 60.0
 CANARY_LATE = timedelta(seconds=120)
 KEPT_SECONDS = 2.0  # a look is shared for this long, so that asking often is no load
-ENGINE_SECONDS = 1.5
+ENGINE_SECONDS, STORE_SECONDS = 1.5, 3.0
 
 _process = {"began": time.monotonic()}
 
@@ -54,7 +57,7 @@ def database() -> Part:
         Pulse.objects.update_or_create(name="probe", defaults={"at": timezone.now()})
     except DatabaseError as error:
         logger.warning("The database cannot be written: %s", type(error).__name__)
-        return Part(False, "The database cannot be written.")
+        return Part(False, noop("The database cannot be written."))
     return Part(True)
 
 
@@ -64,9 +67,9 @@ def migrations() -> Part:
         try:
             executor = MigrationExecutor(connection)
             if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-                return Part(False, "The tables are older than the program: run manage.py migrate.")
+                return Part(False, noop("The tables are older than the program: run manage.py migrate."))
         except DatabaseError:
-            return Part(False, "The database cannot be asked for its tables.")
+            return Part(False, noop("The database cannot be asked for its tables."))
         _applied.set()
     return Part(True)
 
@@ -78,7 +81,7 @@ def broker() -> Part:
     try:
         client().ping()
     except (BrokerError, OSError):
-        return Part(False, "The broker (Redis or Valkey) does not answer.")
+        return Part(False, noop("The broker (Redis or Valkey) does not answer."))
     return Part(True)
 
 
@@ -90,13 +93,15 @@ def canary() -> Part:
     try:
         beaten: datetime | None = Pulse.objects.filter(name=CANARY).values_list("at", flat=True).first()
     except DatabaseError:
-        return Part(False, "The database cannot be asked for the canary.")
+        return Part(False, noop("The database cannot be asked for the canary."))
     age = (timezone.now() - beaten).total_seconds() if beaten else None
     if age is not None and age <= CANARY_LATE.total_seconds():
         return Part(True, age=round(age, 1))
     if time.monotonic() - _process["began"] < CANARY_LATE.total_seconds():
-        return Part(True, "Just started: the canary may take two minutes.", age=None)
-    return Part(False, "No worker did its task of the minute: beat, the broker or the workers stand still.", age=age)
+        return Part(True, noop("Just started: the canary may take two minutes."))
+    return Part(
+        False, noop("No worker did its task of the minute: beat, the broker or the workers stand still."), age=age
+    )
 
 
 def engine() -> Part:
@@ -106,7 +111,9 @@ def engine() -> Part:
     if not away:
         return Part(True)
     some = f"{away} of {len(addresses)} model servers do not answer."
-    return Part(away < len(addresses), some if len(addresses) > 1 else "The model server does not answer, or loads.")
+    return Part(
+        away < len(addresses), some if len(addresses) > 1 else noop("The model server does not answer, or loads.")
+    )
 
 
 def _is_up(address: str) -> bool:
@@ -127,7 +134,19 @@ def storage() -> Part:
             os.fsync(probe.fileno())
     except OSError as error:
         return Part(False, f"The storage cannot be written: {error.strerror}.")
+    return _store() if has_store() else Part(True)
+
+
+def _store() -> Part:
+    """The store that several machines share: it lists a folder that is not there, within some seconds."""
+    try:
+        _stores.submit(listed, "probe").result(timeout=STORE_SECONDS)
+    except (StoreAway, TimeoutError):
+        return Part(False, noop("The store (STORAGE_URL) does not answer, or refuses."))
     return Part(True)
+
+
+_stores = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store")
 
 
 PARTS: Mapping[str, Callable[[], Part]] = {

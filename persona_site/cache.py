@@ -26,7 +26,7 @@ SOCKET_SECONDS = 0.5
 @cache
 def _client(servers: tuple[str, ...]) -> RedisCacheClient:
     """One a process. Django makes one a thread, or a coroutine, and each opens connections of its own."""
-    options = {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": SOCKET_SECONDS}
+    options: dict[str, Any] = {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": SOCKET_SECONDS}
     return RedisCacheClient(list(servers), **options, retry=Retry(NoBackoff(), 0))
 
 
@@ -45,7 +45,7 @@ class ForgivingCache(RedisCache):
 
     @property
     def _cache(self) -> RedisCacheClient:
-        return _client(tuple(self._servers))
+        return _client(tuple(self._servers))  # type: ignore[attr-defined]  # of Django, not in its stubs
 
     def _tried(self, name: str, *arguments: Any, **options: Any) -> Any:
         method: Callable[..., Any] = getattr(super(), name)
@@ -87,7 +87,7 @@ class ForgivingCache(RedisCache):
     def delete_many(self, *arguments: Any, **options: Any) -> Any:
         return self._tried("delete_many", *arguments, **options)
 
-    def clear(self) -> bool:
+    def clear(self) -> None:
         """What the cache holds, and nothing else: Django's would empty the whole database, the queues included."""
         self._local.clear()
         if time.monotonic() >= _Away.until:
@@ -97,4 +97,3 @@ class ForgivingCache(RedisCache):
                     server.delete(key)
             except (RedisError, OSError):
                 _Away.until = time.monotonic() + AWAY_SECONDS
-        return True

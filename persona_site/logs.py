@@ -74,6 +74,10 @@ class Plain(logging.Formatter):
         record.exc_text = None
         return f"{line} [{request_id()}]" if request_id() else line
 
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """A message is one line: what somebody sent forges no second one."""
+        return super().formatMessage(record).replace("\r", "\\r").replace("\n", "\\n")
+
     def formatException(self, ei: Any) -> str:
         return "\n".join(exception_lines(ei[1]) if ei[1] else [])
 

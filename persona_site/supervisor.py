@@ -46,15 +46,18 @@ class Backoff:
     steady: float = 30.0
 
 
-def open_log(name: str, folder: Path) -> logging.Logger:
-    """A logger that prints prefixed lines (coloured on a terminal) and keeps `folder/NAME.log`, 3 times 2 MB."""
+def open_log(name: str, folder: Path, bare: bool = False) -> logging.Logger:
+    """A logger that prints prefixed lines (coloured on a terminal) and keeps `folder/NAME.log`, 3 times 2 MB.
+
+    `bare`: lines as the program wrote them, for programs that read them.
+    """
     colour = COLOURS.get(name, 0) if sys.stdout.isatty() and "NO_COLOR" not in os.environ else 0
     prefix = f"\033[{colour}m{name:<6} |\033[0m" if colour else f"{name:<6} |"
     screen = logging.StreamHandler(sys.stdout)
-    screen.setFormatter(logging.Formatter(f"{prefix} %(message)s"))
+    screen.setFormatter(logging.Formatter("%(message)s" if bare else f"{prefix} %(message)s"))
     folder.mkdir(parents=True, exist_ok=True)
     file = RotatingFileHandler(folder / f"{name}.log", maxBytes=2_000_000, backupCount=2, encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    file.setFormatter(logging.Formatter("%(message)s" if bare else "%(asctime)s %(message)s"))
     log = logging.Logger(f"up.{name}", logging.INFO)
     log.handlers = [screen, file]
     return log
@@ -186,9 +189,11 @@ class Supervisor:
         *,
         backoff: Backoff | None = None,
         lock: int = -1,
+        bare: bool = False,
     ) -> None:
         self.programs, self.logs, self.directory, self.lock = programs, logs, directory, lock
         self.backoff = backoff or Backoff()
+        self.bare = bare  # of the lines of its programs
         self.log = open_log("up", logs)
         self.keepers: list[Keeper] = []
         self.stop_asked = asyncio.Event()
@@ -199,7 +204,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.ask_to_stop)
         self.keepers = [
-            Keeper(program, open_log(program.name, self.logs), self.backoff, self.directory, self.lock)
+            Keeper(program, open_log(program.name, self.logs, self.bare), self.backoff, self.directory, self.lock)
             for program in self.programs
         ]
         announcing = asyncio.create_task(announce) if announce else None

@@ -120,7 +120,7 @@ def test_tables_older_than_the_program_are_named(db, monkeypatch):
 def test_a_broker_elsewhere_that_is_away_is_told(db, settings, tmp_path):
     settings.REDIS_URL, settings.ENGINE_URLS = f"unix://{tmp_path}/nobody.sock", ["http://127.0.0.1:9"]
     levels = {finding.name: finding.level for finding in doctor_rows.parts()}
-    assert levels == {"database": "well", "storage": "well", "broker": "wrong", "canary": "wrong", "engine": "wrong"}
+    assert levels == {"writing": "well", "storage": "well", "broker": "wrong", "canary": "wrong", "engine": "wrong"}
 
 
 def test_folders_without_rows_are_put_aside(db, installation, settings, owner, persona):

@@ -54,6 +54,13 @@ def test_exceptions_tell_kind_and_place_and_no_words(lines, formatter):
     assert "It failed: ValueError" in text and "IntegrityError" in text and "test_logs.py" in text and "failing" in text
 
 
+@pytest.mark.parametrize("formatter", [logs.Plain, logs.JsonLines])
+def test_a_message_forges_no_second_line(lines, formatter):
+    logger, stream = lines(formatter)
+    logger.warning("Name: %s", "Ada\r\n2026-01-01 CRITICAL persona: all is lost")
+    assert stream.getvalue().count("\n") == 1 and "\r" not in stream.getvalue()
+
+
 def test_a_database_that_is_locked_is_told(lines):
     logger, stream = lines(logs.JsonLines)
     logger.error("A save failed: %s", OperationalError("database is locked"))

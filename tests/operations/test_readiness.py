@@ -1,6 +1,7 @@
 """/healthz and /readyz: each part, well and unwell, and what asking often costs."""
 
 import threading
+import time
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -12,6 +13,7 @@ from django.utils import timezone
 from operations import broker, readiness, tasks
 from operations.models import Pulse
 from tests.persona_site.valkey import valkey_running
+from training.storage import StoreAway
 
 
 class Health(BaseHTTPRequestHandler):
@@ -112,6 +114,22 @@ def test_a_missing_canary_counts_two_minutes_after_the_start(client, all_well, m
 def test_a_storage_that_cannot_be_written_is_not_ready(client, all_well, settings, tmp_path):
     settings.DATA_DIR = tmp_path / "gone"
     assert unwell(client, "storage") == "The storage cannot be written: No such file or directory."
+
+
+def test_a_store_that_is_away_or_hangs_is_not_ready(client, all_well, settings, monkeypatch):
+    def away(_prefix):
+        raise StoreAway("no")
+
+    settings.STORAGE_URL = "s3://bucket"
+    monkeypatch.setattr(readiness, "listed", lambda _prefix: {})
+    assert asked(client)[0] == 200
+    readiness.forget()
+    monkeypatch.setattr(readiness, "listed", away)
+    assert "STORAGE_URL" in unwell(client, "storage")
+    readiness.forget()
+    monkeypatch.setattr(readiness, "STORE_SECONDS", 0.05)
+    monkeypatch.setattr(readiness, "listed", lambda _prefix: time.sleep(0.4))
+    assert "STORAGE_URL" in unwell(client, "storage")
 
 
 def test_a_database_that_cannot_be_written_is_not_ready(client, all_well, monkeypatch):

@@ -58,7 +58,8 @@ class Command(BaseCommand):
         self.announce_socket(names)
         prepare_database()
         logging.raiseExceptions = False  # a full disk or a closed terminal must not end the site
-        supervisor = Supervisor(programs, settings.DATA_DIR / "logs", settings.BASE_DIR, lock=lock)
+        logs, bare = settings.DATA_DIR / "logs", settings.LOG_FORMAT == "json"
+        supervisor = Supervisor(programs, logs, settings.BASE_DIR, lock=lock, bare=bare)
         browser = not no_browser and has_display()
         asyncio.run(supervisor.run(welcome(supervisor.log, browser) if "web" in names else None))
 
