@@ -24,6 +24,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from openai import AsyncOpenAI
 
+from accounts.request_id import request_id
 from chat.errors import (
     EngineBroken,
     EngineBusy,
@@ -248,6 +249,8 @@ def _client(url: str, elsewhere: Elsewhere | None = None) -> AsyncOpenAI:
         guard = AsyncGuardedTransport(base_url)
         http = httpx2.AsyncClient(transport=guard, trust_env=False, follow_redirects=False, timeout=timeout)
     headers = {"Authorization": f"Bearer {key}"}  # explicit: OPENAI_CUSTOM_HEADERS must not replace it
+    if elsewhere is None and request_id():  # a provider is told nothing of our requests
+        headers["X-Request-ID"] = request_id()
     return AsyncOpenAI(
         base_url=base_url, api_key=key, max_retries=0, timeout=timeout, http_client=http, default_headers=headers
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
@@ -15,6 +16,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.serving.errors import ApiError
+
+log = logging.getLogger(__name__)
+
+_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 
 MAX_BODY = 8 * 2**20
 """Bytes of a request; 200 answers with their questions are some 100 kB."""
@@ -64,7 +69,9 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 
 async def on_unexpected(request: Request, error: Exception) -> Response:
-    """A defect; its traceback goes to the log."""
+    """A defect; its traceback goes to the log, after the id that the caller's log has."""
+    key = request.headers.get("x-request-id", "")
+    log.error("Request %s failed: %s", key if _ID.fullmatch(key) else "without an id", type(error).__name__)
     return error_response(ApiError(500, "The server failed at this request. Its log says why.", "internal_error"))
 
 
