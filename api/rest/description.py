@@ -49,7 +49,7 @@ def _operation(schema: Mapping[str, Any], method: str, path: str, operation: Map
     return Operation(
         method=method.upper(),
         path=path,
-        about=operation.get("description", ""),
+        about=operation.get("description", "").replace("`", ""),
         parameters=[_field(schema, p["name"], p["schema"], p.get("required", False)) for p in parameters],
         body=list(_fields(schema, body)),
         answers=[(code, list(_fields(schema, _json(answer)))) for code, answer in answers],

@@ -64,7 +64,7 @@ def question_list(request: HttpRequest, persona_id: PersonaId, part: Part, state
         for question, here in states
         if state in {"", here} and topic in {"", question.topic_id or "own"}
     ]
-    return page_of(rows, part, lambda row: question_shape(*row, language=persona.language))
+    return page_of(rows, part, lambda row: question_shape(row[0], row[1], persona.language))
 
 
 @router.post("questions", response={201: QuestionShape, **REFUSALS}, auth=door("write"))

@@ -100,8 +100,10 @@ class Events(Schema):
 
 
 def run_shape(run: TrainingRun) -> dict[str, Any]:
-    own = ("state", "is_active", "recipe", "format", "base_model", "provider", "overrides", "seed", "data_hash")
-    own += ("step", "total_steps", "percent", "seconds_left", "error", "created_at", "started_at", "finished_at")
+    own = [
+        *("state", "is_active", "recipe", "format", "base_model", "provider", "overrides", "seed", "data_hash", "step"),
+        *("total_steps", "percent", "seconds_left", "error", "created_at", "started_at", "finished_at"),
+    ]
     version = getattr(run, "version", None)
     shape = {name: getattr(run, name) for name in own}
     shape |= {"id": run.pk, "connection": run.connection_id, "answers": run.items}

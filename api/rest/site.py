@@ -8,6 +8,7 @@ from django.urls import URLPattern, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_safe
 from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
 
 from api.rest import answers, conversations, data, personas, questions, reports, runs, versions
 from api.rest.description import rooms_of
@@ -19,7 +20,18 @@ conversations, through the same services and with the same rights as the pages. 
 `{"error": {"message", "code"}}`; somebody else's row is not found (404)."""
 OF_A_PERSONA = "personas/{uuid:persona_id}"
 
-api = NinjaAPI(title="Persona", version="1", description=DESCRIPTION, urls_namespace="rest", docs_url=None)
+
+class Api(NinjaAPI):
+    """With its description made once: anybody may ask for it."""
+
+    _schema: OpenAPISchema | None = None
+
+    def get_openapi_schema(self, **where: Any) -> OpenAPISchema:
+        self._schema = self._schema or super().get_openapi_schema(**where)
+        return self._schema
+
+
+api = Api(title="Persona", version="1", description=DESCRIPTION, urls_namespace="rest", docs_url=None)
 handle_errors(api)
 api.add_router("personas", personas.router)
 for room in (questions, answers, data, runs, versions, reports, conversations):
