@@ -19,7 +19,6 @@ from django.contrib.auth.models import User
 from django.db import DataError, IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from accounts.audit import audit_record
 from privacy.archive_files import Placed, files_place
 from privacy.archive_fitting import Fitter, Known
 from privacy.archive_reading import Archive, ArchiveRefused, archive_open
@@ -164,14 +163,13 @@ def archive_bring(*, path: Path, owner: User, beat: Beat) -> Brought:
     look = archive_look(path=path, owner=owner)
     brought = Brought(left_out=[_left_out(label, count) for label, count in look.left_out.items()])
     with archive_open(path) as archive:
-        placed = files_place(archive, look.known, rename=_file_renaming(owner) if look.renamed else None)
+        rename = _file_renaming(owner) if look.renamed else None
+        placed = files_place(archive, look.known, rename=rename, beat=beat)
         brought.left_out += placed.sentences
         try:
             with transaction.atomic():
                 _rows_bring(archive, look, owner, brought, beat)
-                audit_record(action="archive-rows-made", actor=owner)
                 placed.move()
-            placed.share()
         except (IntegrityError, DataError) as error:
             placed.take_back()
             raise ArchiveRefused(_("Rows of the archive contradict each other. Nothing was brought in.")) from error
@@ -180,6 +178,7 @@ def archive_bring(*, path: Path, owner: User, beat: Beat) -> Brought:
             raise
         finally:
             shutil.rmtree(placed.folder, ignore_errors=True)
+    brought.left_out += placed.share()
     return brought
 
 
@@ -210,7 +209,7 @@ def _demo_stays(look: Look, owner: User) -> bool:
     here = Persona.objects.filter(owner=owner, is_demo=True).first()
     if here is None or not look.has_demo:
         return here is not None
-    used = (here.runs, here.versions, here.conversations, here.item_answers)  # type: ignore[attr-defined]
+    used = (here.runs, here.versions, here.conversations, here.item_answers)
     if any(rows.exists() for rows in used):
         return True
     persona_delete(persona=here)

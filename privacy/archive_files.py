@@ -22,7 +22,7 @@ from questionnaires.services import Refused
 from training.adapter_import import adapter_admit
 from training.frozen import FROZEN
 from training.models import PersonaModel
-from training.storage import has_store, share
+from training.storage import StoreAway, has_store, share
 from training.version_files import version_share
 
 WEIGHTS, CONFIG, RESULT = "adapter_model.safetensors", "adapter_config.json", "result.json"
@@ -49,19 +49,25 @@ class Placed:
         for target in self.moved:
             _remove(target)
 
-    def share(self) -> None:
-        """To the store that other machines reach, once the rows are committed. Raises StoreAway."""
-        if not has_store():
-            return
-        for target in self.moved:
-            if target.is_file():
-                share(target)
-            elif target.parent == Path(settings.MODELS_DIR):
-                PersonaModel.objects.filter(pk=target.name).update(files=version_share(target))
-            else:
-                for name in FROZEN:
-                    if (target / name).is_file():
-                        share(target / name)
+    def share(self) -> list[str]:
+        """To the store that other machines reach, once the rows are committed. A sentence where it is away."""
+        try:
+            for target in self.moved if has_store() else ():
+                _share(target)
+        except StoreAway as away:
+            return [_("The files are on one machine alone. %(why)s") % {"why": away}]
+        return []
+
+
+def _share(target: Path) -> None:
+    if target.is_file():
+        share(target)
+    elif target.parent == Path(settings.MODELS_DIR):
+        PersonaModel.objects.filter(pk=target.name).update(files=version_share(target))
+    else:
+        for name in FROZEN:
+            if (target / name).is_file():
+                share(target / name)
 
 
 def _remove(path: Path) -> None:
@@ -71,11 +77,28 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def files_place(archive: Archive, known: Known, *, rename: Callable[[str], str] | None) -> Placed:
+def files_place(
+    archive: Archive, known: Known, *, rename: Callable[[str], str] | None, beat: Callable[[int, int, str], None]
+) -> Placed:
     """Unpacks the files of rows that come along. What cannot be served here is told in a sentence, not a failure."""
     root = Path(settings.DATA_DIR) / "archives"
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     placed = Placed(Path(tempfile.mkdtemp(prefix=".coming-", dir=root)))
+    try:
+        _place(archive, known, placed, rename, beat)
+    except BaseException:
+        shutil.rmtree(placed.folder, ignore_errors=True)
+        raise
+    return placed
+
+
+def _place(
+    archive: Archive,
+    known: Known,
+    placed: Placed,
+    rename: Callable[[str], str] | None,
+    beat: Callable[[int, int, str], None],
+) -> None:
     for name in archive.files():
         _files, kind, key, file = name.split("/")
         target = placed.folder / kind / (rename(key) if rename else key) / file
@@ -90,8 +113,8 @@ def files_place(archive: Archive, known: Known, *, rename: Callable[[str], str] 
             placed.targets[folder / FILE_OF_UPLOAD] = Path(settings.UPLOADS_DIR) / folder.name
     for folder in sorted(placed.folder.glob("models/*")):
         if folder.name in known.ids("training.PersonaModel"):
+            beat(0, 1, folder.name)
             _weights(folder, placed)
-    return placed
 
 
 def _weights(folder: Path, placed: Placed) -> None:

@@ -87,7 +87,7 @@ class Fitter:
             raise TypeError
         value = field.to_python(value)
         field.run_validators(value)
-        choices = {choice for choice, _label in field.flatchoices} if field.choices else None  # type: ignore[attr-defined]
+        choices = {choice for choice, _label in field.flatchoices} if field.choices else None
         if choices is not None and value not in choices and not (field.blank and value == ""):
             raise ValueError
         return value
@@ -108,7 +108,7 @@ class Fitter:
         return True
 
     def _is_there(self, field: ForeignKey[Any, Any], key: str, forward: bool) -> bool:
-        label = field.related_model._meta.label  # type: ignore[union-attr]
+        label = field.related_model._meta.label
         if label == "questionnaires.Topic":
             return Topic.objects.filter(pk=key).exists()
         if label not in RETURNING:

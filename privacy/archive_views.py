@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +25,10 @@ from privacy.table_words import table_in_words
 from privacy.views import privacy_context
 from questionnaires.services import Refused
 from questionnaires.views import visitor
+from training.storage import Damaged, StoreAway
 
 PIECE = 1 << 20
 MOST_UPLOAD = 4 * 10**9  # bytes
-WAITS_SECONDS = 24 * 3600.0
 
 
 def job_or_404(request: HttpRequest, job_id: uuid.UUID) -> ArchiveJob:
@@ -48,21 +46,29 @@ def make(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def file(request: HttpRequest, job_id: uuid.UUID) -> StreamingHttpResponse:
+def file(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse | StreamingHttpResponse:
     """The archive, for its owner alone."""
     job = job_or_404(request, job_id)
-    if job.state != ArchiveJob.State.DONE or not job.file.is_file():
+    try:
+        found = archives.archive_fetch(job=job) if job.state == ArchiveJob.State.DONE and job.size else None
+    except (StoreAway, Damaged) as error:
+        messages.error(request, str(error))
+        return redirect("privacy")
+    if found is None:
         raise Http404
+    path, is_copy = found
     audit_record(action="archive-downloaded", actor=request.user, target=f"archive:{job.pk}")
-    response = StreamingHttpResponse(_pieces(job.file), content_type="application/zip")
-    response["Content-Length"] = str(job.file.stat().st_size)
+    response = StreamingHttpResponse(_pieces(path, is_copy), content_type="application/zip")
+    response["Content-Length"] = str(path.stat().st_size)
     response["Content-Disposition"] = f'attachment; filename="everything-{job.created_at:%Y-%m-%d}.zip"'
     return response
 
 
-async def _pieces(path: Path) -> AsyncIterator[bytes]:
+async def _pieces(path: Path, is_copy: bool) -> AsyncIterator[bytes]:
     """A large file is not held in memory, and its reading blocks nobody."""
     with path.open("rb") as opened:
+        if is_copy:
+            path.unlink()  # it lasts as long as it is open
         while piece := await asyncio.to_thread(opened.read, PIECE):
             yield piece
 
@@ -114,10 +120,6 @@ def _keep(owner: User, upload: UploadedFile[Any] | None) -> tuple[uuid.UUID, Pat
     upload_id = uuid.uuid4()
     path = _waiting(owner, upload_id)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for old in path.parent.glob("checked-*.zip"):
-        with suppress(FileNotFoundError):
-            if old.stat().st_mtime < time.time() - WAITS_SECONDS:
-                old.unlink()
     with path.open("wb") as target:
         target.writelines(upload.chunks())
     return upload_id, path
@@ -135,7 +137,11 @@ def bring_confirm(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
     if not path.is_file():
         context = privacy_context(owner) | {"fault": _("The file was kept for a day and is gone. Choose it again.")}
         return render(request, "privacy/privacy.html", context, status=404)
-    job, is_new = archives.import_ask(owner=owner, upload=path)
+    try:
+        job, is_new = archives.import_ask(owner=owner, upload=path)
+    except StoreAway as error:
+        messages.error(request, str(error))
+        return redirect("privacy")
     if is_new:
         tasks.enqueue(job)
     else:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
+import secrets
+import shutil
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -24,14 +26,15 @@ from privacy.archive_writing import Written, archive_write
 from privacy.jobs import Cancelled, JobClaim, LeaseLost, Stopped, job_claim
 from privacy.models import ArchiveJob
 from training.providers.base import Transient
-from training.storage import Damaged
+from training.storage import Damaged, digest_of, fetch, forget, has_store, key_of, share
 
 logger = logging.getLogger(__name__)
 
 KEPT = timedelta(days=7)
 AGAIN_SECONDS = 60.0
+WAITS_SECONDS = 24 * 3600.0  # between the look at an archive and the word to bring it in
+IMPORT_LEASE = timedelta(minutes=6)  # longer than the engine may take to read one adapter
 State, Kind = ArchiveJob.State, ArchiveJob.Kind
-_PIECE = 1 << 20
 
 
 def never() -> bool:
@@ -51,6 +54,8 @@ def import_ask(*, owner: User, upload: Path) -> tuple[ArchiveJob, bool]:
     found, is_new = _job(job, "archive-import-asked")
     if not is_new:
         job.file.replace(upload)
+    elif has_store():  # the worker may be another machine
+        share(job.file)
     return found, is_new
 
 
@@ -73,7 +78,7 @@ def archive_cancel(*, job: ArchiveJob) -> None:
         state=State.CANCELLED, cancel_requested=True, fence=F("fence") + 1, finished_at=timezone.now()
     )
     if ended:
-        job.file.unlink(missing_ok=True)
+        _forget(job)
     else:
         rows.update(cancel_requested=True)
 
@@ -82,7 +87,24 @@ def archive_delete(*, job: ArchiveJob) -> None:
     """The file and its row go now instead of in a week."""
     archive_cancel(job=job)
     if ArchiveJob.objects.filter(pk=job.pk, state__in=[State.DONE, State.FAILED, State.CANCELLED]).delete()[0]:
-        job.file.unlink(missing_ok=True)
+        _forget(job)
+
+
+def _forget(job: ArchiveJob) -> None:
+    """The file goes, here and from the store."""
+    job.file.unlink(missing_ok=True)
+    forget(job.file)
+
+
+def archive_fetch(*, job: ArchiveJob) -> tuple[Path, bool] | None:
+    """Where the finished file is, and whether that is a copy to be thrown away after use; None if it is gone.
+
+    Raises StoreAway, Damaged.
+    """
+    if job.file.is_file():
+        return job.file, False
+    copy = job.file.with_name(f"{job.pk}-{secrets.token_hex(4)}.copy")
+    return (copy, True) if fetch(copy, job.sha256, key_of(job.file)) else None
 
 
 def archives_expire() -> int:
@@ -104,14 +126,14 @@ def archive_execute(*, job_id: UUID, should_stop: Callable[[], bool] = never) ->
     except LeaseLost:
         logger.info("Archive %s is worked on by somebody else, or deleted", job_id)
         if not ArchiveJob.objects.filter(pk=job_id).exists():
-            _file_of(claim).unlink(missing_ok=True)
+            _forget(_archive(claim))
     except Stopped:
         claim.put_back(state=State.QUEUED)
     except Cancelled:
-        _file_of(claim).unlink(missing_ok=True)
+        _forget(_archive(claim))
         claim.end(State.CANCELLED)
     except ArchiveRefused as refused:
-        _file_of(claim).unlink(missing_ok=True)
+        _forget(_archive(claim))
         claim.end(State.FAILED, error=str(refused))
     except Transient as away:  # the store of the site does not answer
         claim.put_back(seconds=AGAIN_SECONDS, state=State.QUEUED, error=str(away))
@@ -135,19 +157,22 @@ def _work(claim: JobClaim, should_stop: Callable[[], bool]) -> None:
         written = archive_write(owner=job.owner, target=job.file, beat=beat)
         _finish(claim, written)
         return
+    claim.renew(IMPORT_LEASE)
+    fetch(job.file)
     brought = archive_bring(path=job.file, owner=job.owner, beat=beat)
     claim.end(State.DONE, counts=brought.counts, left_out=brought.left_out, expires_at=timezone.now() + KEPT)
-    job.file.unlink(missing_ok=True)
+    _forget(job)
     audit_record(action="archive-imported", actor=job.owner, target=f"archive:{job.pk}")
 
 
 def _finish(claim: JobClaim, written: Written) -> None:
-    file = _file_of(claim)
+    file = _archive(claim).file
+    share(file, tick=lambda: claim.beat(1, 1))
     claim.end(
         State.DONE,
         counts=written.counts,
         size=file.stat().st_size,
-        sha256=sha256_of(file),
+        sha256=digest_of(file),
         expires_at=timezone.now() + KEPT,
     )
 
@@ -157,23 +182,13 @@ def _archive(claim: JobClaim) -> ArchiveJob:
     return claim.row
 
 
-def _file_of(claim: JobClaim) -> Path:
-    return _archive(claim).file
-
-
-def sha256_of(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
 def leftovers_remove() -> None:
-    """Files that no row knows: of a worker that was killed, or of an account that is gone."""
+    """Files that no row knows: of a worker that was killed, of an account that is gone, of an import not confirmed."""
     folder = ArchiveJob().file.parent
     known = {str(key) for key in ArchiveJob.objects.values_list("pk", flat=True)}
-    for file in folder.glob("*.zip"):
-        if file.stem not in known:
-            with suppress(FileNotFoundError):
-                file.unlink()
+    old = time.time() - WAITS_SECONDS
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with suppress(FileNotFoundError):
+            is_lost = path.suffix == ".zip" and not path.name.startswith("checked-") and path.stem not in known
+            if is_lost or (path.stat().st_mtime < old and path.stem not in known):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()

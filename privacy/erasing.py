@@ -11,7 +11,7 @@ import logging
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from itertools import groupby
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -26,25 +26,23 @@ from accounts.audit import audit_record
 from chat.models import Message
 from fidelity.models import Report, ReportItem
 from privacy.archives import archive_cancel
+from privacy.erasing_elsewhere import elsewhere_delete
 from privacy.erasure_scope import Scope, size_of
 from privacy.erasures import RECEIPT_KEPT, sessions_end
 from privacy.jobs import JobClaim, LeaseLost, Stopped, job_claim
 from privacy.models import ArchiveJob, Erasure
-from privacy.receipts import FORMAT, Left, Receipt
+from privacy.receipts import FORMAT, Receipt
 from questionnaires.models import Answer, AnswerRevision
-from questionnaires.services import Refused, persona_delete
-from training.connections import endpoint_of
+from questionnaires.services import persona_delete
 from training.models import RunEvent
-from training.providers.errors import RemoteError
-from training.providers.openai_compatible import Api, connect
-from training.remote_deletion import Leftover, leftover_delete
 from training.services import run_cancel
+from training.storage import forget, has_store
 from training.sweeping import end_cancelled
 
 logger = logging.getLogger(__name__)
 
 STOP_LOOK_SECONDS, STOP_LOOKS = 3.0, 10
-AGAIN_SECONDS = (30.0, 120.0, 600.0)  # after which a provider that was away is asked again
+SCRUB_LEASE = timedelta(minutes=15)  # longer than a large file takes to be written anew
 CHUNK = 500
 BIG: tuple[type[Model], ...] = (RunEvent, ReportItem, Message, AnswerRevision, Answer)  # deleted piece by piece
 STATES = Erasure.State
@@ -127,56 +125,7 @@ class _Work:
                 archive_cancel(job=job)
 
     def _elsewhere(self) -> float | None:
-        """Asks each provider once for all that is there."""
-        found = [each for each in self.scope.leftovers() if not self._is_settled(each)]
-        away: list[Left] = []
-        for _key, group in groupby(sorted(found, key=_host), key=_host):
-            away += self._ask(list(group))
-            self._note()
-        if away and self.erasure.tries_elsewhere < len(AGAIN_SECONDS):
-            self.claim.write(tries_elsewhere=self.erasure.tries_elsewhere + 1)
-            return AGAIN_SECONDS[self.erasure.tries_elsewhere - 1]
-        self.receipt["left_elsewhere"] += away
-        return None
-
-    def _is_settled(self, leftover: Leftover) -> bool:
-        return leftover.id in {row["id"] for row in self.receipt["left_elsewhere"]} | self._gone()
-
-    def _gone(self) -> set[str]:
-        return set(self.erasure.kept.get("gone", ()))
-
-    def _ask(self, leftovers: list[Leftover]) -> list[Left]:
-        """What is worth another try. What cannot be reached at all goes on the list of what is left."""
-        where = leftovers[0].connection
-        if where is None:
-            self._leave(leftovers, _("Its connection was deleted here before: delete it on the provider's own page."))
-            return []
-        try:
-            with connect(endpoint_of(where)) as api:
-                return [left for each in leftovers if (left := self._delete(api, each))]
-        except Refused as refused:
-            self._leave(leftovers, str(refused))
-            return []
-        except RemoteError as error:
-            return [_left(each, str(error)) for each in leftovers]
-
-    def _delete(self, api: Api, leftover: Leftover) -> Left | None:
-        try:
-            leftover_delete(api, leftover)
-        except RemoteError as error:
-            if error.retry:
-                return _left(leftover, str(error))
-            self._leave([leftover], str(error))
-            return None
-        counts = self.receipt["deleted_elsewhere"]
-        counts[leftover.kind] = counts.get(leftover.kind, 0) + 1
-        kept = {**self.erasure.kept, "gone": [*self._gone(), leftover.id]}
-        self.claim.write(receipt=dict(self.receipt), kept=kept)
-        self.claim.beat(1, 3)
-        return None
-
-    def _leave(self, leftovers: list[Leftover], why: str) -> None:
-        self.receipt["left_elsewhere"] += [_left(each, why) for each in leftovers]
+        return elsewhere_delete(self.claim, self.scope, self.receipt)
 
     def _here(self) -> None:
         """Rows and files. Counted before the first goes, so that a second look does not count less."""
@@ -218,6 +167,7 @@ class _Work:
 
     def _finish(self) -> None:
         """The file of the database, the words on the receipt, and the end."""
+        self.claim.renew(SCRUB_LEASE)
         self.receipt["database_rewritten"] = database_scrub()
         self.receipt["finished_at"] = timezone.now().isoformat()
         self.receipt["notes"] = _notes(self.receipt)
@@ -246,19 +196,12 @@ def _begun(erasure: Erasure) -> Receipt:
     }
 
 
-def _host(leftover: Leftover) -> str:
-    return str(leftover.connection.pk) if leftover.connection else ""
-
-
-def _left(leftover: Leftover, why: str) -> Left:
-    return {"host": leftover.host, "kind": leftover.kind, "id": leftover.id, "why": why}
-
-
 def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+    forget(path)
 
 
 def database_scrub() -> bool | None:
@@ -282,5 +225,7 @@ def _notes(receipt: Receipt) -> list[str]:
         notes.append(_("The database file is rewritten with the next erasure; until then it may hold deleted pages."))
     if receipt["telegram_links"]:
         notes.append(_("What was said in Telegram is still in Telegram: delete the chat with the bot there."))
+    if has_store():
+        notes.append(_("Other machines of this site may keep copies of weights and rows until they are cleared."))
     notes.append(_("Backups that were made before still hold it until they are thrown away."))
     return notes

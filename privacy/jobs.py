@@ -37,15 +37,21 @@ class JobClaim(FencedClaim[Job]):
     """The right to work on a job, and how it tells of itself."""
 
     _beaten = 0.0
+    lease = LEASE
 
     def beat(self, done: int, total: int, what: str = "") -> None:
         """Notes how far it is and renews the lease, once a second. Cancelled if the person wishes; LeaseLost."""
         if time.monotonic() - self._beaten < BEAT_SECONDS:
             return
         self._beaten = time.monotonic()
-        self.write(progress={"done": done, "total": total, "what": what}, lease_until=timezone.now() + LEASE)
+        self.write(progress={"done": done, "total": total, "what": what}, lease_until=timezone.now() + self.lease)
         if type(self.row)._default_manager.filter(pk=self.row.pk, cancel_requested=True).exists():
             raise Cancelled
+
+    def renew(self, lease: timedelta) -> None:
+        """For a step that takes longer, and those after it."""
+        self.lease = lease
+        self.write(lease_until=timezone.now() + lease)
 
     def end(self, state: str, **fields: Any) -> None:
         self.write(state=state, lease_until=None, finished_at=timezone.now(), **fields)

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db import connection
 
-from privacy import erasing
+from privacy import erasing, erasing_elsewhere
 from privacy.erasing import erasure_execute
 from privacy.erasures import erasure_ask, erasure_find, erasure_plan, stays_open
 from privacy.models import Erasure
@@ -193,7 +193,7 @@ def test_a_provider_that_is_away_is_asked_again_and_then_listed(life, standin):
     at_provider(life, standin)
     standin.stop()
     erasure, _token = erasure_ask(owner=life)
-    assert erasure_execute(job_id=erasure.pk) == erasing.AGAIN_SECONDS[0]
+    assert erasure_execute(job_id=erasure.pk) == erasing_elsewhere.AGAIN_SECONDS[0]
     assert Persona.objects.exists()
     receipt = done(erasure).receipt
     assert {left["id"] for left in receipt["left_elsewhere"]} == {"ft:one", "ft:two", "file-abc"}

@@ -1,13 +1,15 @@
 """A person's own data in the browser."""
 
 import json
+import os
+import uuid
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.urls import reverse
 
 from accounts.audit import audit_record, events_about
-from privacy.archives import archive_execute, archives_expire
+from privacy.archives import archive_execute, archives_expire, leftovers_remove
 from privacy.erasing import erasure_execute
 from privacy.models import ArchiveJob, Erasure, Retention
 from questionnaires.models import Persona
@@ -103,6 +105,29 @@ def test_an_archive_whose_week_is_over_goes(life, visitor):
     assert archives_expire() == 1
     assert not job.file.exists()
     assert not ArchiveJob.objects.exists()
+
+
+def test_among_several_machines_the_archive_comes_from_the_store(life, visitor, settings, tmp_path):
+    settings.STORAGE_URL = f"file://{tmp_path}/store"
+    job = made(visitor)
+    content = job.file.read_bytes()
+    job.file.unlink()  # made on another machine
+    assert downloaded(visitor, job) == content
+    assert not list(job.file.parent.glob("*"))
+    visitor.post(reverse("archive_delete", args=[job.pk]))
+    assert not list((tmp_path / "store").rglob("*.zip"))
+    assert visitor.get(reverse("archive_file", args=[job.pk])).status_code == 404
+
+
+def test_what_no_row_knows_goes_and_what_waits_stays(life, visitor):
+    job = made(visitor)
+    folder = job.file.parent
+    for name in ("checked-1-new.zip", "checked-1-old.zip", f"{uuid.uuid4()}.zip"):
+        (folder / name).write_bytes(b"x")
+    os.utime(folder / "checked-1-old.zip", (1, 1))
+    os.utime(job.file, (1, 1))
+    leftovers_remove()
+    assert {path.name for path in folder.iterdir()} == {job.file.name, "checked-1-new.zip"}
 
 
 def test_an_archive_is_looked_at_and_then_brought_in(life, visitor, stranger, client_of, tmp_path):

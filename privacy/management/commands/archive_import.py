@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from accounts.audit import audit_record
 from privacy.archive_bringing import archive_bring, archive_look
 from privacy.archive_reading import ArchiveRefused
 from privacy.management.base import AccountCommand
@@ -28,6 +29,7 @@ class Command(AccountCommand):
             else:
                 brought = archive_bring(path=path, owner=owner, beat=lambda *_told: None)
                 counts, left_out = brought.counts, brought.left_out
+                audit_record(action="archive-imported", actor=owner, where="command")
         except (ArchiveRefused, OSError) as refused:
             raise CommandError(f"{path}: {refused} Nothing was changed.") from None
         for label, count in counts.items():
