@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
@@ -214,6 +214,6 @@ def asked(look_at: Callable[[], Iterator[Finding]]) -> list[Finding]:
     """Its findings; a database that cannot be asked is one."""
     try:
         return list(look_at())
-    except DatabaseError as error:
+    except Error as error:
         return [wrong(look_at.__name__, f"The database cannot be asked: {type(error).__name__}.",
                       "See the findings above; run manage.py migrate if tables are missing.")]  # fmt: skip

@@ -7,10 +7,12 @@ same from each.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
+from django.db import Error
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 from prometheus_client import generate_latest
@@ -26,6 +28,8 @@ from operations.request_times import registry
 from operations.tallies import tallies
 from training.models import LOCAL, TrainingRun
 
+logger = logging.getLogger(__name__)
+
 State = TrainingRun.State
 
 
@@ -33,11 +37,11 @@ class Installation(Collector):
     """What is the same from each web process."""
 
     def collect(self) -> Iterator[Metric]:
-        yield from _parts()
-        yield from _runs()
-        yield from _queues()
-        yield from _telegram()
-        yield from _tallied()
+        for part in (_parts, _runs, _queues, _telegram, _tallied):
+            try:
+                yield from list(part())
+            except Error as error:  # what needs no database is told all the same; persona_part_ok says the rest
+                logger.warning("Metrics of the database are missing: %s", type(error).__name__)
 
     def describe(self) -> list[Metric]:
         """Nothing is asked for when the collector is registered."""

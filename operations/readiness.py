@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx2
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from django.utils.translation import gettext_noop as noop
@@ -55,7 +55,7 @@ def database() -> Part:
     """A row is written: a full disk and a read-only database can be read all the same."""
     try:
         Pulse.objects.update_or_create(name="probe", defaults={"at": timezone.now()})
-    except DatabaseError as error:
+    except Error as error:
         logger.warning("The database cannot be written: %s", type(error).__name__)
         return Part(False, noop("The database cannot be written."))
     return Part(True)
@@ -68,7 +68,7 @@ def migrations() -> Part:
             executor = MigrationExecutor(connection)
             if executor.migration_plan(executor.loader.graph.leaf_nodes()):
                 return Part(False, noop("The tables are older than the program: run manage.py migrate."))
-        except DatabaseError:
+        except Error:
             return Part(False, noop("The database cannot be asked for its tables."))
         _applied.set()
     return Part(True)
@@ -92,7 +92,7 @@ def canary() -> Part:
     """
     try:
         beaten: datetime | None = Pulse.objects.filter(name=CANARY).values_list("at", flat=True).first()
-    except DatabaseError:
+    except Error:
         return Part(False, noop("The database cannot be asked for the canary."))
     age = (timezone.now() - beaten).total_seconds() if beaten else None
     if age is not None and age <= CANARY_LATE.total_seconds():

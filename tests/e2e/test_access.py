@@ -22,6 +22,7 @@ def session(site, browser):
         "/connections/",
         "/connections/new/openai/",
         "/programs/",
+        "/health/",
         "/locked/",
         "/nowhere/",
         *(

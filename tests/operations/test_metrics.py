@@ -3,13 +3,14 @@
 import uuid
 
 import pytest
+from django.db import InterfaceError
 from django.urls import reverse
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from chat.models import Message
 from chat.signals import reply_ended, translation_ended
-from operations import broker, readiness, request_times, tallies
+from operations import broker, metrics, readiness, request_times, tallies
 from tests.persona_site.valkey import valkey_running
 from training.models import TrainingRun
 
@@ -62,6 +63,15 @@ def test_runs_and_their_waiting_are_counted_from_the_rows(client, owner, persona
     assert samples["persona_runs ready here"] == 0
     assert 299 < samples["persona_queue_oldest_seconds training"] < 330
     assert samples["persona_queue_oldest_seconds report"] == 0
+
+
+def test_without_a_database_the_rest_is_told(client, monkeypatch):
+    def away(*_arguments, **_values):
+        raise InterfaceError("secret detail")
+
+    monkeypatch.setattr(metrics.TrainingRun.objects, "order_by", away)
+    samples = scraped(client)
+    assert samples["persona_part_ok storage"] == 1 and "persona_runs queued here" not in samples
 
 
 def test_a_provider_in_trouble_is_seen(client, owner, persona):

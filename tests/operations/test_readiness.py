@@ -6,7 +6,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.urls import reverse
 from django.utils import timezone
 
@@ -132,9 +132,10 @@ def test_a_store_that_is_away_or_hangs_is_not_ready(client, all_well, settings, 
     assert "STORAGE_URL" in unwell(client, "storage")
 
 
-def test_a_database_that_cannot_be_written_is_not_ready(client, all_well, monkeypatch):
+@pytest.mark.parametrize("kind", [DatabaseError, InterfaceError])
+def test_a_database_that_cannot_be_written_is_not_ready(client, all_well, monkeypatch, kind):
     def full(**_values):
-        raise DatabaseError("secret detail")
+        raise kind("secret detail")
 
     monkeypatch.setattr(Pulse.objects, "update_or_create", full)
     assert unwell(client, "database") == "The database cannot be written."
