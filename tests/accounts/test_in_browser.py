@@ -32,7 +32,7 @@ def key_plugged_in(page):
 
 def fill_log_in(page, named):
     page.goto(named + "/accounts/login/")
-    page.get_by_label("Email").fill("mira@example.org")
+    page.get_by_label("E-mail address").fill("mira@example.org")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in", exact=True).click()
 
@@ -82,7 +82,8 @@ def test_the_pages_are_in_order(page, named, member, owner, invitation_mode, wid
     page.goto(named + reverse("account_reauthenticate"))
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Go on").click()
-    look(page, named, [*inner_pages(), ("totp", reverse("mfa_activate_totp"))], f"{width}-{scheme}")
+    more = [("totp", reverse("mfa_activate_totp")), ("limits", reverse("limits", args=[owner.pk]))]
+    look(page, named, [*inner_pages(), *more], f"{width}-{scheme}")
 
 
 def look(page, named, addresses, suffix):
