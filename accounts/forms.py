@@ -72,7 +72,7 @@ class PasskeyForm(AddWebAuthnForm):
 
 
 class QuotaForm(forms.ModelForm):  # type: ignore[type-arg]  # it takes no argument when it runs
-    """A person's own limits. Left empty, the installation's counts; 0 is none."""
+    """A person's own limits. Left empty, the installation's counts; 0 means without limit."""
 
     class Meta:
         model = Quota
