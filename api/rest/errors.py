@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, JsonResponse
 from django.utils.translation import gettext as _
@@ -97,6 +97,10 @@ def _out_of_order(request: HttpRequest, error: OperationalError) -> JsonResponse
     return failure(503, _("The database cannot be reached just now. Try again in a moment."))
 
 
+def _too_large(request: HttpRequest, error: RequestDataTooBig) -> JsonResponse:
+    return failure(413, _("The request is larger than this server takes. Send less."))
+
+
 def _denied(request: HttpRequest, error: PermissionDenied) -> JsonResponse:
     return failure(403, _("You may not do this."))
 
@@ -112,6 +116,7 @@ def handle_errors(api: NinjaAPI) -> None:
         ValidationError: _invalid,
         OperationalError: _out_of_order,
         PermissionDenied: _denied,
+        RequestDataTooBig: _too_large,
     }
     for kind, handler in handlers.items():
         api.add_exception_handler(kind, handler)

@@ -268,3 +268,9 @@ def test_a_field_that_nobody_asked_for_changes_nothing(program, stranger):
     made = send(program, "POST", OF, body).json()
     assert (made["is_demo"], made["id"] == body["id"]) == (False, False)
     assert program.get(f"{OF}/{made['id']}").status_code == 200
+
+
+def test_a_request_of_megabytes_is_refused_with_a_sentence(program, persona, questions):
+    body = {"text": "x" * 7_000_000, "revision": 0, "operation": "a"}
+    refused = send(program, "PUT", f"{OF}/{persona.pk}/answers/q1", body)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (413, "too_large")
