@@ -22,7 +22,7 @@ pytestmark = [
 def database_url(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pg")
     for parent in (folder, *folder.parents[:3]):  # of several test processes each has a folder more
-        parent.chmod(0o755)  # the server has a user of its own
+        parent.chmod(parent.stat().st_mode | 0o055)  # the server has a user of its own
     with postgresql(folder / "server") as url:
         yield url
 

@@ -26,7 +26,7 @@ def postgresql(folder: Path) -> Iterator[str]:
         raise SystemExit("PostgreSQL is not installed: on Debian install the package postgresql.")
     folder.mkdir(parents=True)
     if os.geteuid() == 0:
-        folder.parent.chmod(0o755)
+        folder.parent.chmod(folder.parent.stat().st_mode | 0o055)
         shutil.chown(folder, "postgres")
     binaries, data = BINARIES[-1].parent, folder / "data"
     _run(str(binaries / "initdb"), "-D", str(data), "-A", "trust")

@@ -13,7 +13,7 @@ from operations.moving import database_move
 
 
 class Command(BaseCommand):
-    help = "Copy the SQLite database of DATA_DIR into an empty PostgreSQL database. See docs/several-machines.md."
+    help = "Copy the SQLite database of DATA_DIR into an empty PostgreSQL database. See docs/backup.md."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
