@@ -1,9 +1,11 @@
 """Limits: whose counts, what is used, what is promised, and when it is free again."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.utils import timezone
 
 from accounts import rates
@@ -150,3 +152,21 @@ def test_a_person_and_an_address_have_limits(hour, rf, owner, stranger, settings
     request.user = stranger
     with pytest.raises(QuotaExceeded):
         rates.expensive_check(request=request, action="chat")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_at_once_one_has_the_last(stranger, limited):
+    limited(trainings=1)
+
+    def take(number):
+        try:
+            quota_take(user=stranger, amounts={Kind.TRAININGS: 1}, reference=f"run:{number}")
+        except QuotaExceeded:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(take, range(6))) == [False] * 5 + [True]
+    assert usage_of(user=stranger, kind=Kind.TRAININGS) == 1
