@@ -89,7 +89,8 @@ def jobs_sweep(models: Iterable[type[Job]]) -> list[tuple[type[Job], UUID]]:
         rows = model._default_manager
         lost = rows.filter(state__in=Job.ACTIVE, lease_until__lt=now)
         freed = {"fence": F("fence") + 1, "lease_until": None, "failures": F("failures") + 1}
-        lost.filter(failures__gte=MAX_FAILURES - 1).update(
+        worn = lost.filter(failures__gte=MAX_FAILURES - 1) if model.gives_up else lost.none()
+        worn.update(
             state=Job.State.FAILED,
             error=_("It broke off %(times)d times without a word. The log may say why.") % {"times": MAX_FAILURES},
             finished_at=now,

@@ -24,6 +24,7 @@ class Job(models.Model):
         CANCELLED = "cancelled", _("cancelled")
 
     ACTIVE = [State.QUEUED, State.RUNNING]
+    gives_up = True  # after some workers were lost over it
 
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     progress = models.JSONField(default=dict)  # {"done", "total", "what"}
@@ -91,6 +92,8 @@ class Erasure(Job):
     class Scope(models.TextChoices):
         ACCOUNT = "account", _("everything")
         PERSONA = "persona", _("one portrait")
+
+    gives_up = False  # half deleted is the worst of all
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # No foreign key: it must not go with the account, and nothing has to be left of that.

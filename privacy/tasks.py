@@ -16,6 +16,8 @@ from privacy.retention import retention_apply
 from questionnaires.doorbell import publish as _publish
 from training.tasks import is_shutting_down
 
+LONGEST_COUNTDOWN = 60.0  # seconds
+
 
 @shared_task(name="privacy.tasks.work")  # type: ignore[untyped-decorator]
 def work(kind: str, job_id: str) -> None:
@@ -27,7 +29,9 @@ def _archive(job_id: UUID) -> None:
 
 
 def _erasure(job_id: UUID) -> None:
-    erasure_execute(job_id=job_id, should_stop=is_shutting_down)
+    again = erasure_execute(job_id=job_id, should_stop=is_shutting_down)
+    if again is not None and again <= LONGEST_COUNTDOWN:  # for longer ones the sweep rings
+        _publish(work, "Erasure", str(job_id), countdown=again)
 
 
 WORK = {"ArchiveJob": _archive, "Erasure": _erasure}

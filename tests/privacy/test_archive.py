@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tracemalloc
 import zipfile
 
 import pytest
@@ -15,7 +16,7 @@ from questionnaires.dataset.exports import FORMATS
 from questionnaires.exporting import export_context, export_items
 from questionnaires.models import Answer, Persona, Question
 from tests.privacy.whole_life import CANARY, lead_a_life
-from training.models import TrainingRun, UploadedFile
+from training.models import RunEvent, TrainingRun, UploadedFile
 
 pytestmark = pytest.mark.django_db
 
@@ -100,6 +101,20 @@ def test_what_is_brought_in_elsewhere_is_the_same(archive, life, stranger, tmp_p
     changed = {name for name in rows if rows[name] != again[name]}
     # A link for friends gets another token and is closed; what was done with the account is the account's.
     assert changed == {"rows/fidelity.FriendLink.jsonl", "rows/accounts.AuditEvent.jsonl"}
+
+
+def test_memory_does_not_grow_with_the_rows(life, tmp_path):
+    run, words = TrainingRun.objects.get(), "word " * 400
+    RunEvent.objects.bulk_create(
+        RunEvent(owner=life, run=run, number=number, kind="log", data={"message": f"{number} {words}"})
+        for number in range(2, 6002)
+    )
+    tracemalloc.start()
+    archive_write(owner=life, target=tmp_path / "large.zip", beat=silent)
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(rows_in(tmp_path / "large.zip")["rows/training.RunEvent.jsonl"]) > 12_000_000
+    assert peak < 6_000_000
 
 
 def test_files_come_along(archive, life, stranger, settings):

@@ -136,6 +136,20 @@ def test_a_lost_worker_is_followed_by_another(life, monkeypatch):
     assert tables_with(CANARY) == []
 
 
+def test_it_is_never_given_up_and_an_archive_is_after_four_lost_workers(life):
+    from privacy.archives import archive_ask
+    from privacy.jobs import jobs_sweep
+    from privacy.models import ArchiveJob
+
+    erasure, archive = erasure_ask(owner=life)[0], archive_ask(owner=life)[0]
+    for model, job in ((Erasure, erasure), (ArchiveJob, archive)):
+        model.objects.update(state="running", failures=3, lease_until="2020-01-01T00:00Z")
+        assert jobs_sweep([model]) == ([(Erasure, erasure.pk)] if model is Erasure else [])
+        job.refresh_from_db()
+    assert (erasure.state, archive.state) == ("queued", "failed")
+    assert "without a word" in archive.error
+
+
 def test_two_workers_do_not_work_on_it_at_once(life):
     from privacy.jobs import job_claim
 

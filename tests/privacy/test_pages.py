@@ -11,6 +11,7 @@ from django.urls import reverse
 from accounts.audit import audit_record, events_about
 from privacy.archives import archive_execute, archives_expire, leftovers_remove
 from privacy.erasing import erasure_execute
+from privacy.jobs import jobs_sweep
 from privacy.models import ArchiveJob, Erasure, Retention
 from questionnaires.models import Persona
 from tests.privacy.whole_life import CANARY, lead_a_life
@@ -97,6 +98,27 @@ def test_an_archive_that_is_deleted_while_it_is_made_leaves_nothing(life, visito
     monkeypatch.setattr(archives, "archive_write", slow)
     archive_execute(job_id=job.pk)
     assert not list(job.file.parent.glob("*"))
+
+
+def test_an_archive_whose_worker_was_lost_is_made_by_the_next(life, visitor, monkeypatch):
+    from privacy import archive_writing
+
+    visitor.post(reverse("archive_make"))
+    job = ArchiveJob.objects.get()
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr(archive_writing, "_files", lambda owner: [("files/x", job.file)])
+        patch.setattr(archive_writing, "_pieces_in", lambda path: 1)
+        patch.setattr(archive_writing, "_pieces", lambda path: (_ for _ in ()).throw(MemoryError))
+        archive_execute(job_id=job.pk)
+    assert not list(job.file.parent.glob("*"))
+    archive_execute(job_id=job.pk)  # its lease still runs
+    assert not job.file.exists()
+    ArchiveJob.objects.update(lease_until="2020-01-01T00:00Z")
+    jobs_sweep([ArchiveJob])
+    archive_execute(job_id=job.pk)
+    job.refresh_from_db()
+    assert job.state == "done"
+    assert job.file.stat().st_size == job.size
 
 
 def test_an_archive_whose_week_is_over_goes(life, visitor):
