@@ -10,9 +10,12 @@ import asyncio
 import json
 import logging
 import re
-import sys
+import subprocess
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import IO
 
 from engine.serving.backend import Adapter
 from engine.serving.catalog import Catalog
@@ -34,11 +37,10 @@ class Fetcher:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._waiting: dict[str, asyncio.Future[ApiError | None]] = {}
         self._fresh: dict[str, float] = {}
-        self._reading: asyncio.Task[None] | None = None
-        self._starting = asyncio.Lock()
+        self._reader: threading.Thread | None = None
 
     async def ensure(self, name: str) -> None:
         """Returns when the model is here as far as the helper knows. Raises ApiError: its refusal, or 503."""
@@ -55,44 +57,54 @@ class Fetcher:
 
     async def close(self) -> None:
         """Lets the helper end, which the end of its input tells it to."""
-        if self._process is None or self._process.stdin is None or self._reading is None:
+        process = self._process
+        if process is None or process.stdin is None or process.stdout is None:
             return
-        self._process.stdin.close()
+        process.stdin.close()
         try:
-            await asyncio.wait_for(asyncio.shield(self._reading), CLOSING_S)
-        except TimeoutError:
-            self._process.kill()
-            await self._reading
+            await asyncio.to_thread(process.wait, CLOSING_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if self._reader is not None:
+            await asyncio.to_thread(self._reader.join)
 
     async def _ask(self, name: str) -> asyncio.Future[ApiError | None]:
         """What will be known of the model; those who ask for it at once share one answer."""
         if name not in self._waiting:
-            async with self._starting:
-                pipe = await self._pipe()
-            answer: asyncio.Future[ApiError | None] = asyncio.get_running_loop().create_future()
-            self._waiting[name] = answer
+            loop = asyncio.get_running_loop()
+            pipe = self._pipe(loop)
+            self._waiting[name] = loop.create_future()
             pipe.write(name.encode() + b"\n")
-            await pipe.drain()
+            pipe.flush()
         return self._waiting[name]
 
-    async def _pipe(self) -> asyncio.StreamWriter:
-        if self._process is None or self._process.returncode is not None:
-            pipe = asyncio.subprocess.PIPE
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=pipe, stdout=pipe, stderr=sys.stderr
-            )
-            self._reading = asyncio.create_task(self._read(self._process))
+    def _pipe(self, loop: asyncio.AbstractEventLoop) -> IO[bytes]:
+        """The helper's input. It is started by subprocess, which uses vfork: a fork runs what llama.cpp's and numpy's
+        threads left to be run at forks, and hung there for good.
+        """
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._reader = threading.Thread(target=self._read, args=(self._process, loop), daemon=True)
+            self._reader.start()
         if self._process.stdin is None:
             raise OSError("the helper has no input")
         return self._process.stdin
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        if process.stdout is None:
-            return
-        while line := await process.stdout.readline():
-            self._tell(line)
+    def _read(self, process: subprocess.Popen[bytes], loop: asyncio.AbstractEventLoop) -> None:
+        """In a thread: hands the helper's lines to the event loop, to the end."""
+        for line in process.stdout or ():
+            loop.call_soon_threadsafe(self._tell, line)
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits
+            loop.call_soon_threadsafe(self._ended)
+
+    def _ended(self) -> None:
         log.info("The process that fetches models ended; it starts again with the next request.")
-        await process.wait()
         for name in list(self._waiting):
             self._resolve(name, away(name))
 
