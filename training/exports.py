@@ -68,7 +68,7 @@ def kinds_of(version: PersonaModel) -> tuple[str, ...]:
 
 
 def exports_of(version: PersonaModel) -> list[Export]:
-    shared = {}
+    shared: Mapping[str, int] = {}
     with suppress(StoreAway):  # the page is shown without what other machines made
         shared = listed(key_of(_folder(version)))
     return [_export(version, kind, shared) for kind in kinds_of(version)]
