@@ -75,7 +75,7 @@ class Plain(BaseHandler):
         super().__init__()
         self.load_middleware(is_async=False)
 
-    def resolve_request(self, request: HttpRequest) -> ResolverMatch:  # type: ignore[override]
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
         """What the address was resolved to already, without the hundreds of patterns that did not match it: an open
         stream would keep them.
         """

@@ -374,7 +374,7 @@ def test_the_persona_speaks_without_the_answer_that_friends_compare(version, own
     settings.BASE_MODEL = "base"
     other = make_version(Persona.objects.create(owner=owner, name="Bo", is_demo=False))
     engine = FakeEngine()
-    monkeypatch.setattr(friend_speaking.EngineClient, "local", lambda _url: engine)
+    monkeypatch.setattr(friend_speaking.EngineClient, "local", lambda *_: engine)
     link = friends.link_create(version=version, answers=ids(*HELD_OUT.values()))
     friend_speaking.replies_make(link_id=link.pk)
     link.refresh_from_db()
@@ -389,7 +389,7 @@ def test_the_persona_speaks_without_the_answer_that_friends_compare(version, own
 
 
 def test_a_server_that_is_away_is_written_to_the_link(version, monkeypatch):
-    monkeypatch.setattr(friend_speaking.EngineClient, "local", lambda _url: FakeEngine(fails=True))
+    monkeypatch.setattr(friend_speaking.EngineClient, "local", lambda *_: FakeEngine(fails=True))
     link = friends.link_create(version=version, answers=ids(*HELD_OUT.values()))
     friend_speaking.replies_make(link_id=link.pk)
     link.refresh_from_db()
