@@ -21,3 +21,5 @@ urlpatterns = [
     path("", include("api.urls")),
     path("", include("operations.urls")),
 ]
+
+handler500 = "api.defects.defect"
