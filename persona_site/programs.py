@@ -71,9 +71,14 @@ def io_worker(data_dir: Path) -> Program:
 
 
 def train_worker() -> Program:
-    """On SIGTERM it tells its trainer, which has 20 seconds to write a checkpoint (training.providers.local)."""
+    """On SIGTERM it tells its trainer, which has 20 seconds to write a checkpoint (training.providers.local).
+
+    While it trains it takes no further message from the broker: that would wait here while another machine is idle,
+    and be lost for the time that the broker gives a worker (90 s) if this machine died.
+    """
     environment = {"OMP_NUM_THREADS": str(settings.TRAINING_THREADS or cores())}
-    return Program("train", worker("train", 1), environment=environment, grace=25, stop_rank=STOP_NEXT)
+    command = worker("train", 1, "--disable-prefetch")
+    return Program("train", command, environment=environment, grace=25, stop_rank=STOP_NEXT)
 
 
 def engine(data_dir: Path) -> Program:
