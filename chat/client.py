@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FIRST_BYTE_SECONDS = 60.0  # a version new to the server is loaded before its first token
+FIRST_BYTE_SECONDS = 180.0  # a busy machine reads two hundred new answers, and a new version, before a first token
 CONNECT_SECONDS = 10.0  # a refusal comes at once; a busy computer may need some seconds
 RANKINGS = 4  # at once
 

@@ -100,7 +100,7 @@ def test_7_the_persona_answers_from_what_was_written_and_shows_it(page):
     box = page.get_by_role("textbox")
     box.fill("What do you do for a living?")
     box.press("Enter")
-    page.get_by_text("from your words").first.wait_for(timeout=60_000)
+    page.get_by_text("from your words").first.wait_for(timeout=150_000)
     source = page.locator(".sources a").first
     assert "/write/" in source.get_attribute("href")
     page.reload()
