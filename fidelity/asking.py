@@ -20,6 +20,7 @@ from questionnaires.dataset import Messages, Note
 Kind = ReportItem.Kind
 Fields = dict[str, Any]
 REPLY_TOKENS = 160  # as in chat
+FACT_TOKENS = 80  # of a control: a fact stands in the first sentences, and nobody counts how such a reply ends
 VOTE_TOKENS = 24
 FACT_POINTS = {Outcome.RIGHT: 1.0, Outcome.WRONG: 0.0, Outcome.UNKNOWN: 0.0, Outcome.UNCLEAR: None}
 ONE_OPTION = {
@@ -91,7 +92,8 @@ def _fact(row: ReportItem, asker: Asker, language: str) -> Fields:
     if asker.notes is Notes.BEST and not asker.notebook.find(row.question).known:
         verdict, fields = Verdict(Outcome.UNKNOWN, (Reason("never_told"),)), Fields(notes=[])
     else:
-        fields = _reply(row, asker, language, *notes_for(asker, row.question))
+        most = REPLY_TOKENS if asker.notes is Notes.BEST else FACT_TOKENS
+        fields = _reply(row, asker, language, *notes_for(asker, row.question), most)
         verdict = judge(str(fields["reply"]), fact)
     reasons = [asdict(reason) for reason in verdict.reasons]
     honest = not fact.was_told and verdict.outcome is Outcome.UNKNOWN
@@ -104,10 +106,12 @@ def _spoken(row: ReportItem, asker: Asker, language: str) -> Fields:
     return _reply(row, asker, language, (), [])
 
 
-def _reply(row: ReportItem, asker: Asker, language: str, notes: Sequence[Note], shown: list[Fields]) -> Fields:
+def _reply(
+    row: ReportItem, asker: Asker, language: str, notes: Sequence[Note], shown: list[Fields], most: int = REPLY_TOKENS
+) -> Fields:
     prompt = asker.renderer.prompt(row.question, name=asker.name, notes=notes)
-    raw = _completed(asker, prompt, REPLY_TOKENS)
-    looks = asdict(form(raw.text, language, raw.ended))
+    raw = _completed(asker, prompt, most)
+    looks = asdict(form(raw.text, language, raw.ended)) if most == REPLY_TOKENS else {}
     return {"reply": asker.renderer.clean(raw.text), "form": looks, "notes": shown}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from engine.model import faster_dtype
 from engine.serving.backend import Adapter, BrokenAdapter, Generation, Logprob, Message, OnToken, Outcome, Token
 from engine.serving.chat_template import ChatTemplate
 from engine.serving.errors import context_exceeded
+from engine.serving.free_cores import FreeCores
 from engine.serving.torch_reader import Reader, peft_name
 from engine.serving.torch_sampling import Sampler
 from engine.serving.torch_scoring import logits_after
@@ -38,10 +38,11 @@ class TransformersBackend:
         self._template = ChatTemplate(base.folder)
         model: Any = AutoModelForCausalLM.from_pretrained(base.folder, use_safetensors=True)  # nosec B615
         self._reader = Reader(model)
+        self._free_cores: FreeCores | None = None
         # peft keeps adapters in float32, which is as slow here as if the whole model were.
         self._as_loaded = {"autocast_adapter_dtype": False} if fastest else {}
         if fastest and self._reader.device.type == "cpu":
-            torch.set_num_threads(_free_cores())
+            self._free_cores = FreeCores(torch.get_num_threads())
             self._reader.model.to(faster_dtype(self._reader.model))
         config = self._reader.model.config
         self._context_length = min(CONTEXT_LENGTH, getattr(config, "max_position_embeddings", CONTEXT_LENGTH))
@@ -99,6 +100,8 @@ class TransformersBackend:
         self, prompts: Sequence[str], texts: Sequence[str], adapter: Adapter | None, slot: int
     ) -> Iterator[list[Logprob]]:
         before = [self._encode(prompt) for prompt in prompts]
+        if self._free_cores is not None:
+            torch.set_num_threads(self._free_cores.count())
         added = [list(self._tokenizer.encode(text, add_special_tokens=False)) for text in texts]
         self._check(max(before, key=len) + max(added, key=len))
         for found in logits_after(self._reader, before, added, adapter):
@@ -128,12 +131,6 @@ class TransformersBackend:
     def _entry(self, token: int, logprob: float) -> Logprob:
         text = self._tokenizer.decode([token])
         return Logprob(text, text.encode(), logprob)
-
-
-def _free_cores() -> int:
-    """Cores that nothing else uses, one at least: for a thread on a busy core the others wait, at each product."""
-    cores = torch.get_num_threads()
-    return max(1, cores - round(os.getloadavg()[0])) if hasattr(os, "getloadavg") else cores
 
 
 class _TextOfTokens:
