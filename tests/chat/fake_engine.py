@@ -1,9 +1,10 @@
 """A loopback server that speaks the engine's protocol and says what a test tells it to."""
 
-import json
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests import loopback
+from tests.loopback import JsonHandler
 
 
 class FakeEngine:
@@ -31,17 +32,14 @@ class FakeEngine:
         return [body for path, body in self.requests if path.endswith("completions")]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler):
     engine: FakeEngine
-
-    def log_message(self, *args):
-        pass
 
     def do_GET(self):
         self.answer(200 if self.path == "/health" else 404, {"status": "ok"})
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.body()
         self.engine.requests.append((self.path, body))
         self.engine.headers.append({name.lower(): value for name, value in self.headers.items()})
         if status := self.engine.status.get(self.path):
@@ -65,9 +63,7 @@ class Handler(BaseHTTPRequestHandler):
     def stream(self, body, is_chat):
         pieces = self.engine.replies[min(self.engine.generations, len(self.engine.replies) - 1)]
         self.engine.generations += 1
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.end_headers()
+        self.begin_stream()
         try:
             for number, piece in enumerate(pieces):
                 if number == self.engine.break_after:
@@ -89,26 +85,7 @@ class Handler(BaseHTTPRequestHandler):
         kind = "chat.completion.chunk" if is_chat else "text_completion"
         return {"id": "x", "object": kind, "created": 1, "model": body["model"], "choices": choices}
 
-    def data(self, value):
-        self.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
-        self.wfile.flush()
-
-    def answer(self, status, value):
-        content = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
 
 def serve(engine):
     """A started server; `server.url` is its address."""
-    server = Server(("127.0.0.1", 0), type("Bound", (Handler,), {"engine": engine}))
-    server.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    return server
+    return loopback.serve(Handler, engine)

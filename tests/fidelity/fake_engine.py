@@ -1,8 +1,7 @@
 """A loopback server that scores, completes and ranks as a test tells it to."""
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from tests import loopback
+from tests.loopback import JsonHandler
 
 
 class FakeEngine:
@@ -23,17 +22,14 @@ class FakeEngine:
         return [body for seen, body in self.requests if seen == path]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler):
     engine: FakeEngine
-
-    def log_message(self, *args):
-        pass
 
     def do_GET(self):
         self.answer(200, {"status": "ok"})
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.body()
         self.engine.requests.append((self.path, body))
         if status := self.engine.status.get(self.path):
             self.answer(status, {"error": {"message": "no"}})
@@ -66,14 +62,6 @@ class Handler(BaseHTTPRequestHandler):
         message = {"text": reply} if "prompt" in body else {"message": {"role": "assistant", "content": reply}}
         return {"choices": [{"index": 0, "finish_reason": "stop", **message}], "usage": {"total_tokens": 20}}
 
-    def answer(self, status, value):
-        content = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
 
 def prompts_of(body):
     """The texts of a list of prompts."""
@@ -86,13 +74,6 @@ def text_of(body):
     return body["prompt"] if "prompt" in body else "\n".join(message["content"] for message in body["messages"])
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-
 def serve(engine):
     """A started server; `server.url` is its address."""
-    server = Server(("127.0.0.1", 0), type("Bound", (Handler,), {"engine": engine}))
-    server.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    return server
+    return loopback.serve(Handler, engine)

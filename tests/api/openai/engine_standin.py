@@ -1,9 +1,10 @@
 """A loopback server that plays the model server: it repeats the last word it was told, and notes what it was asked."""
 
-import json
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests import loopback
+from tests.loopback import JsonHandler
 
 
 class EngineStandin:
@@ -16,17 +17,14 @@ class EngineStandin:
         self.gone = threading.Event()  # a program closed a stream before its end
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler):
     engine: EngineStandin
-
-    def log_message(self, *args):
-        pass
 
     def do_GET(self):
         self.answer(200, {"status": "ok"})
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.body()
         self.engine.requests.append((self.path, body))
         if self.engine.status:
             self.answer(self.engine.status, self.engine.failure)
@@ -47,9 +45,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, {"object": "list", "data": data, "model": body["model"], "usage": usage})
 
     def stream(self, body):
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.end_headers()
+        self.begin_stream()
         try:
             for word in self.engine.words:
                 time.sleep(self.engine.pause)
@@ -75,26 +71,7 @@ class Handler(BaseHTTPRequestHandler):
         choice = {"index": 0, "message" if whole else "delta": said, "logprobs": None, "finish_reason": reason}
         return common | {"object": kind, "choices": [choice]}
 
-    def data(self, value):
-        self.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
-        self.wfile.flush()
-
-    def answer(self, status, value):
-        content = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
 
 def serve(engine):
     """A started server; `server.url` is its address."""
-    server = Server(("127.0.0.1", 0), type("Bound", (Handler,), {"engine": engine}))
-    server.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    return server
+    return loopback.serve(Handler, engine)
