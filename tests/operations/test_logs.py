@@ -125,7 +125,7 @@ def say_who_asked():
 
 def test_a_task_knows_the_request_that_rang_for_it(monkeypatch):
     heard.clear()
-    monkeypatch.setattr(app.conf, "broker_url", "memory://")
+    monkeypatch.setenv("CELERY_BROKER_URL", "memory://")
     with (
         app.connection_for_write("memory://") as connection,
         start_worker(app, perform_ping_check=False, queues=["io"], pool="solo", loglevel="warning"),

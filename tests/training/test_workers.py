@@ -36,13 +36,10 @@ def broker(tmp_path_factory, settings):
 @pytest.fixture
 def ring(broker, monkeypatch):
     """Publishes to the test's broker, as the web does."""
-    from celery import current_app
-
     from training import tasks
 
     monkeypatch.undo()
-    monkeypatch.setattr(current_app.conf, "broker_url", broker)
-    monkeypatch.setattr(current_app.conf, "broker_write_url", broker)
+    monkeypatch.setenv("CELERY_BROKER_URL", broker)  # Celery looks there first; an attribute of conf does not undo
     return tasks.enqueue
 
 

@@ -59,11 +59,11 @@ def test_a_visitor_talks_stops_copies_and_is_told_when_it_ends(browser, site, en
     reply.get_by_text(told[0].text).wait_for()
     engine.replies, engine.pause = [[f" word{number}" for number in range(400)]], 0.05
     ask(page, "And then?")
-    page.locator(".words", has_text="word2 word3").wait_for()
+    page.locator(".reply[aria-busy] .words", has_text="word2 word3").wait_for()
     page.keyboard.press("Escape")
     assert ended(page).get_by_text("You stopped it here.").is_visible()
     ask(page, "And now?")
-    page.locator(".words", has_text="word2 word3").last.wait_for()
+    page.locator(".reply[aria-busy] .words", has_text="word2 word3").wait_for()
     page.reload()  # the same talk, by the cookie; the reply goes on
     page.locator(".reply[aria-busy] .words", has_text="word5").wait_for()
     share_revoke(share=shared[0])
