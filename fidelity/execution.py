@@ -25,11 +25,12 @@ from fidelity.planning import Asked, Plan, plan_make
 from fidelity.results import result_make
 from fidelity.scoring_engine import ScoringEngine
 from fidelity.topics import agreement_keep
+from questionnaires.leases import Job
 from training.models import LOCAL, TrainingRun
 
 logger = logging.getLogger(__name__)
 
-State = Report.State
+State = Job.State
 SLICE_SECONDS = 120.0  # then others get their turn in the queue; of its two processes a report takes one
 AT_ONCE = 2  # rows asked together: llama.cpp reads two prompts in hardly more time than one
 MAX_FAILURES = 6

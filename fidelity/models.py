@@ -5,6 +5,7 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from questionnaires.leases import Job
 from questionnaires.models import Persona
 from questionnaires.owned import Owned
 from training.models import PersonaModel
@@ -38,42 +39,22 @@ class ItemAnswer(Owned):
         return f"{self.kind} {self.item}: {self.value}"
 
 
-class Report(Owned):
-    """How like its person one version is. This row is the truth about the run; Celery is only the doorbell."""
-
-    class State(models.TextChoices):
-        QUEUED = "queued", _("queued")
-        RUNNING = "running", _("running")
-        DONE = "done", _("done")
-        FAILED = "failed", _("failed")
-        CANCELLED = "cancelled", _("cancelled")
+class Report(Job, Owned):
+    """How like its person one version is."""
 
     class Form(models.TextChoices):
         QUICK = "quick", _("quick")
         FULL = "full", _("full")
 
-    ACTIVE = [State.QUEUED, State.RUNNING]
-
     persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="reports")
     version = models.ForeignKey(PersonaModel, on_delete=models.CASCADE, related_name="reports")
-    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     form = models.CharField(max_length=8, choices=Form, default=Form.FULL)
     is_automatic = models.BooleanField(default=False)  # begun by itself after a training
     items = models.PositiveIntegerField(default=0)  # asked of the persona; the controls answer the same ones
-    progress = models.JSONField(default=dict)  # {"done", "total", "seconds_left", "what": a control}
     result = models.JSONField(default=dict)  # fidelity.report_schema.Result; empty until it is done
     left_out = models.JSONField(default=list)  # [fidelity.report_schema.LeftOut]
     unavailable = models.JSONField(default=dict)  # {control: why it could not be run}
     cost = models.JSONField(default=dict)  # fidelity.report_schema.Cost, where a provider is paid
-    cancel_requested = models.BooleanField(default=False)
-    fence = models.PositiveIntegerField(default=0)  # grows with each claim; a write with an old fence does nothing
-    lease_until = models.DateTimeField(null=True)  # null: nobody works on it
-    failures = models.PositiveSmallIntegerField(default=0)  # tries that ended badly, a lost worker included
-    not_before = models.DateTimeField(null=True)  # of the next try
-    last_enqueued_at = models.DateTimeField(null=True)
-    error = models.TextField(blank=True)  # one sentence for the person
-    started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-created_at"]
@@ -87,18 +68,6 @@ class Report(Owned):
 
     def __str__(self) -> str:
         return f"{self.version} {self.created_at:%F %T}: {self.state}"
-
-    @property
-    def is_active(self) -> bool:
-        return self.state in self.ACTIVE
-
-    @property
-    def percent(self) -> int:
-        """How far it is, 0 to 100."""
-        if self.state == self.State.DONE:
-            return 100
-        done, total = self.progress.get("done", 0), self.progress.get("total", 0)
-        return min(99, round(100 * done / total)) if total else 0
 
 
 class ReportItem(Owned):

@@ -10,51 +10,20 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from questionnaires.leases import Job
 from questionnaires.owned import Owned
 
 
-class Job(models.Model):
-    """Work that a worker takes on. The row is the truth; Celery is only the doorbell (see privacy.jobs)."""
+class PrivacyJob(Job):
+    """A job of this room (see privacy.jobs)."""
 
-    class State(models.TextChoices):
-        QUEUED = "queued", _("queued")
-        RUNNING = "running", _("under way")
-        DONE = "done", _("done")
-        FAILED = "failed", _("failed")
-        CANCELLED = "cancelled", _("cancelled")
-
-    ACTIVE = [State.QUEUED, State.RUNNING]
     gives_up = True  # after some workers were lost over it
-
-    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
-    progress = models.JSONField(default=dict)  # {"done", "total", "what"}
-    cancel_requested = models.BooleanField(default=False)
-    fence = models.PositiveIntegerField(default=0)  # grows with each claim; a write with an old fence does nothing
-    lease_until = models.DateTimeField(null=True)  # null: nobody works on it
-    failures = models.PositiveSmallIntegerField(default=0)  # tries that ended badly, a lost worker included
-    not_before = models.DateTimeField(null=True)  # of the next try
-    last_enqueued_at = models.DateTimeField(null=True)
-    error = models.TextField(blank=True)  # one sentence for the person
-    started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
 
     class Meta:
         abstract = True
 
-    @property
-    def is_active(self) -> bool:
-        return self.state in self.ACTIVE
 
-    @property
-    def percent(self) -> int:
-        """How far it is, 0 to 100."""
-        if self.state == self.State.DONE:
-            return 100
-        done, total = self.progress.get("done", 0), self.progress.get("total", 0)
-        return min(99, round(100 * done / total)) if total else 0
-
-
-class ArchiveJob(Job, Owned):
+class ArchiveJob(PrivacyJob, Owned):
     """An archive of everything that its owner has, on its way out or in. The file is DATA_DIR/archives/<id>.zip."""
 
     class Kind(models.TextChoices):
@@ -84,7 +53,7 @@ class ArchiveJob(Job, Owned):
         return Path(settings.DATA_DIR) / "archives" / f"{self.pk}.zip"
 
 
-class Erasure(Job):
+class Erasure(PrivacyJob):
     """Everything of an account, or of one persona, on its way to nothing. It outlives them: with the receipt, which
     holds counts and no texts, and which a link opens whose token's hash is kept.
     """

@@ -11,7 +11,7 @@ from privacy.archives import archive_execute, archives_expire, leftovers_remove
 from privacy.erasing import erasure_execute
 from privacy.erasures import erasures_expire
 from privacy.jobs import jobs_sweep
-from privacy.models import ArchiveJob, Erasure, Job
+from privacy.models import ArchiveJob, Erasure, PrivacyJob
 from privacy.retention import retention_apply
 from questionnaires.doorbell import publish as _publish
 from training.tasks import is_shutting_down
@@ -35,7 +35,7 @@ def _erasure(job_id: UUID) -> None:
 
 
 WORK = {"ArchiveJob": _archive, "Erasure": _erasure}
-MODELS: dict[str, type[Job]] = {"ArchiveJob": ArchiveJob, "Erasure": Erasure}
+MODELS: dict[str, type[PrivacyJob]] = {"ArchiveJob": ArchiveJob, "Erasure": Erasure}
 
 
 @shared_task(name="privacy.tasks.sweep")  # type: ignore[untyped-decorator]
@@ -53,7 +53,7 @@ def keep_house() -> None:
     retention_apply()
 
 
-def enqueue(job: Job) -> bool:
+def enqueue(job: PrivacyJob) -> bool:
     """Rings for a job; False if the broker is away, and then the sweep rings later. Call it after the commit."""
     kind = type(job).__name__
     if not _publish(work, kind, str(job.pk)):

@@ -12,6 +12,7 @@ from django.dispatch import receiver
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from questionnaires.leases import Leased
 from questionnaires.models import Persona
 from questionnaires.owned import Owned
 from questionnaires.services import Refused
@@ -65,8 +66,8 @@ class UploadedFile(Owned):
 LOCAL = "local"  # the provider that is this computer
 
 
-class TrainingRun(Owned):
-    """A training job. This row is the truth about it; Celery is only the doorbell."""
+class TrainingRun(Leased, Owned):
+    """A training job."""
 
     class State(models.TextChoices):
         QUEUED = "queued", _("queued")
@@ -110,12 +111,6 @@ class TrainingRun(Owned):
     seed = models.PositiveIntegerField(default=0)
     items = models.PositiveIntegerField(default=0)  # answers in the frozen data set
     data_hash = models.CharField(max_length=64, blank=True)  # SHA-256 of the frozen rows; empty: not frozen yet
-    fence = models.PositiveIntegerField(default=0)  # grows with each claim; a write with an old fence does nothing
-    lease_until = models.DateTimeField(null=True)  # null: nobody works on it
-    failures = models.PositiveSmallIntegerField(default=0)  # tries that ended badly, a lost worker included
-    not_before = models.DateTimeField(null=True)  # of the next try or poll
-    last_enqueued_at = models.DateTimeField(null=True)
-    cancel_requested = models.BooleanField(default=False)
     pause_requested = models.BooleanField(default=False)
     cursor = models.CharField(max_length=200, blank=True)  # up to where the provider's events are recorded
     remote_id = models.CharField(max_length=200, blank=True)  # the job's id at a remote provider
@@ -124,10 +119,7 @@ class TrainingRun(Owned):
     step = models.PositiveIntegerField(default=0)
     total_steps = models.PositiveIntegerField(default=0)
     seconds_left = models.FloatField(null=True)
-    error = models.TextField(blank=True)  # one sentence for the person
     resumable = models.BooleanField(default=True)  # false: trying the same again would fail the same way
-    started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-created_at"]
@@ -160,10 +152,6 @@ class TrainingRun(Owned):
     def folder(self) -> Path:
         """The engine's job folder."""
         return Path(settings.RUNS_DIR) / str(self.pk)
-
-    @property
-    def is_active(self) -> bool:
-        return self.state in self.ACTIVE
 
     @property
     def seconds(self) -> float | None:
