@@ -15,10 +15,10 @@ from questionnaires.models import Persona
 from questionnaires.services import dataset_build
 from training import services
 from training.choices import LIMITS, WHOLE, Choice, Reading, field_label, needs_model, settable
-from training.connections import deployment_note_of, host_of, models_of, notices_of
+from training.connections import consent_to, deployment_note_of, host_of, models_of, notices_of
 from training.estimates import Plan, plan_of_files
 from training.local_models import limit_in_words, local_models, why_not
-from training.models import Connection
+from training.models import Connection, TrainingRun
 from training.providers.presets import Offer, Preset
 from training.row_files import RowFiles, row_files
 from training.trials import trial_state
@@ -115,6 +115,24 @@ def _shutdown(preset: Preset, model: str) -> list[str]:
 def files_of(persona: Persona, choice: Choice, items: Sequence[Item]) -> RowFiles:
     """The files of a training as chosen, from these answers."""
     return row_files(items, name=persona.name, format=choice.format, recipe=choice.recipe, seed=choice.seed)
+
+
+def run_order(*, persona: Persona, choice: Choice, shown: str) -> tuple[TrainingRun, bool]:
+    """The run as chosen, and whether it is a new one. `shown` is the SHA-256 of the files that the person looked at
+    before agreeing to send them; it is not needed for a training here. Refused.
+    """
+    files = files_of(persona, choice, dataset_build(persona=persona))
+    return services.run_create(
+        persona=persona,
+        recipe=choice.recipe,
+        format=choice.format,
+        seed=choice.seed,
+        connection=choice.connection,
+        base_model=choice.base_model,
+        overrides=choice.hyperparameters,
+        estimate=plan_of_files(files, choice).as_json(),
+        consent=consent_to(choice.connection, shown) if choice.connection else {},
+    )
 
 
 def against(choice: Choice, plan: Plan | None = None) -> list[str]:

@@ -21,11 +21,9 @@ from questionnaires.services import Refused, dataset_build
 from questionnaires.views import persona_or_404
 from training import services, tasks, trials
 from training.choices import FIELDS, Reading, choice_read
-from training.connections import consent_to
-from training.estimates import plan_of_files
 from training.models import Connection, PersonaModel, TrainingRun
 from training.row_files import TRAIN, VALIDATION, RowFiles
-from training.start_page import faults_of, files_of, start_context
+from training.start_page import faults_of, files_of, run_order, start_context
 
 UNFINISHED_SHOWN = 5
 SHOWN_LINES = 3
@@ -88,7 +86,7 @@ def run_start(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
         if reading.choice.connection and request.POST.get("consent") != "yes":
             _refuse_obstacles(persona)
             return redirect(f"{reverse('consent', args=(persona.pk,))}?{reading.choice.query}")
-        run, made = _create(persona, reading, request.POST.get("sha256", ""))
+        run, made = run_order(persona=persona, choice=reading.choice, shown=request.POST.get("sha256", ""))
     except Refused as refused:
         return _train_page(request, persona, request.POST, reading, refused)
     if made:
@@ -100,23 +98,6 @@ def _refuse_obstacles(persona: Persona) -> None:
     """Before the bytes are shown, not only before they are sent."""
     if sentences := services.obstacles(dataset_build(persona=persona)):
         raise Refused(" ".join(sentences[: services.SENTENCES_SHOWN]))
-
-
-def _create(persona: Persona, reading: Reading, shown: str) -> tuple[TrainingRun, bool]:
-    """The run as chosen. `shown` is the hash of the files that the person looked at before agreeing."""
-    choice = reading.choice
-    files = files_of(persona, choice, dataset_build(persona=persona))
-    return services.run_create(
-        persona=persona,
-        recipe=choice.recipe,
-        format=choice.format,
-        seed=choice.seed,
-        connection=choice.connection,
-        base_model=choice.base_model,
-        overrides=choice.hyperparameters,
-        estimate=plan_of_files(files, choice).as_json(),
-        consent=consent_to(choice.connection, shown) if choice.connection else {},
-    )
 
 
 @never_cache

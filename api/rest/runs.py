@@ -16,10 +16,10 @@ from questionnaires.services import Refused, dataset_build
 from questionnaires.views import persona_or_404
 from training import services, tasks
 from training.choices import Choice
-from training.connections import consent_to, host_of
+from training.connections import host_of
 from training.estimates import plan_of_files
 from training.models import RunEvent, TrainingRun
-from training.start_page import faults_of, files_of
+from training.start_page import faults_of, files_of, run_order
 from training.start_views import read_choice
 from training.views import run_or_404
 
@@ -149,17 +149,7 @@ def run_new(request: HttpRequest, persona_id: PersonaId, body: RunNew) -> Any:
     expensive_check(request=request, action="training")
     if choice.connection and not body.sha256:
         raise Refused(_("Look at what would leave this computer first (plan), then send its sha256."))
-    run, made = services.run_create(
-        persona=persona,
-        recipe=choice.recipe,
-        format=choice.format,
-        seed=choice.seed,
-        connection=choice.connection,
-        base_model=choice.base_model,
-        overrides=choice.hyperparameters,
-        estimate=plan_of_files(files_of(persona, choice, dataset_build(persona=persona)), choice).as_json(),
-        consent=consent_to(choice.connection, body.sha256) if choice.connection else {},
-    )
+    run, made = run_order(persona=persona, choice=choice, shown=body.sha256)
     if made:
         tasks.enqueue(run.pk)
     return Status(201 if made else 200, run_shape(run))
