@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Two files of tests at a time; more would need more than two cores and 8 GB of memory.
 TWO_AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run install link test test-fast lint audit bench clean
+.PHONY: run install link test test-fast campaign lint audit bench clean
 
 run: .venv/.installed
 	@$(PY) manage.py up
@@ -21,7 +21,13 @@ test: .venv/.installed-dev
 	@ENGINE_TEST_CACHE=$(CURDIR)/var/test-base $(PY) -m pytest $(TWO_AT_ONCE)
 
 test-fast: .venv/.installed-dev
-	@$(PY) -m pytest -m "not slow" $(TWO_AT_ONCE)
+	@$(PY) -m pytest -m "not slow and not campaign" $(TWO_AT_ONCE)
+
+# What make test has in a short form: one after the other, half an hour.
+campaign: .venv/.installed-dev
+	@scripts/test-system.sh
+	@ENGINE_TEST_CACHE=$(CURDIR)/var/test-base $(PY) -m pytest -m campaign
+	@$(PY) scripts/backup_campaign.py && $(PY) scripts/kill_saves.py --rounds 10
 
 lint: .venv/.installed-dev
 	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy . && .venv/bin/lint-imports

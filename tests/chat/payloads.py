@@ -23,3 +23,6 @@ DISGUISES = [
 ]  # fmt: skip
 
 PAYLOADS = [disguise.format(vector) for vector in VECTORS for disguise in DISGUISES]
+SHORT = [
+    disguise.format(VECTORS[number % len(VECTORS)]) for number, disguise in enumerate(DISGUISES)
+]  # each once or more

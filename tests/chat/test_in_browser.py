@@ -13,7 +13,7 @@ from django.core.asgi import get_asgi_application
 from chat import client
 from chat.models import Conversation
 from questionnaires.models import Answer
-from tests.chat.payloads import PAYLOADS
+from tests.chat.payloads import PAYLOADS, SHORT
 from tests.training.conftest import wait_for  # this module puts the database into a file, which streams need
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -147,11 +147,12 @@ def bytewise(text):
     return stream
 
 
-def test_200_payloads_a_byte_at_a_time_run_nothing_and_fetch_nothing(page, engine, told, site, monkeypatch):
+@pytest.mark.parametrize("payloads", [SHORT, pytest.param(PAYLOADS, marks=pytest.mark.campaign)], ids=["25", "200"])
+def test_payloads_a_byte_at_a_time_run_nothing_and_fetch_nothing(page, engine, told, site, monkeypatch, payloads):
     foreign = []
     page.on("request", lambda r: None if r.url.startswith((site, "data:")) else foreign.append(r.url))
     page.on("dialog", lambda dialog: foreign.append(dialog.message))
-    batches = [PAYLOADS[start : start + 20] for start in range(0, len(PAYLOADS), 20)]
+    batches = [payloads[start : start + 20] for start in range(0, len(payloads), 20)]
     for number, batch in enumerate(batches):
         text = "\n".join(batch)
         monkeypatch.setattr(client, "stream_reply", bytewise(text))

@@ -55,6 +55,7 @@ def start(broker, tmp_path, settings):
             "TEST_SEALING_KEY": settings.SEALING_KEY,
             "REDIS_URL": broker,
             "DATA_DIR": str(tmp_path),
+            "WORKER_TUNING": HURRY,
             **environment,
         }
         command = [sys.executable, "-m", "celery", "-A", "tests.training.worker_app", "--quiet", "worker"]
@@ -87,6 +88,7 @@ def ended(run):
     return not run.is_active
 
 
+HURRY = '{"lease": 8, "heartbeat": 1, "sweep": 1, "fastest": 0.5}'
 LONG = '{"steps": 400, "seconds": 0.05}'  # twenty seconds
 
 
@@ -168,12 +170,9 @@ def test_a_worker_without_its_beat_ends_so_that_it_is_started_again(start, beat)
     assert beat.wait(60) == 0
 
 
-HURRY = '{"lease": 4, "heartbeat": 1, "sweep": 1, "fastest": 0.5}'
-
-
 def test_a_worker_killed_right_after_the_provider_accepted_makes_no_second_job(author, owner, ring, start, tmp_path):
     schedule = ("--beat", "--schedule", str(tmp_path / "beat"))
-    worker = start("io", *schedule, WORKER_TUNING=HURRY)
+    worker = start("io", *schedule)
 
     def kill():
         for process in [*psutil.Process(worker.pid).children(recursive=True), worker]:
@@ -185,12 +184,13 @@ def test_a_worker_killed_right_after_the_provider_accepted_makes_no_second_job(a
         run = remote_run(author, connect_to(standin, owner))
         ring(run.pk)
         assert worker.wait(60) == -signal.SIGKILL
-        start("io", *schedule, WORKER_TUNING=HURRY)
+        start("io", *schedule)
         wait_for(lambda: ended(run), 60)
         assert (run.state, run.failures, len(standin.jobs)) == ("ready", 0, 1)
         assert standin.wrong_keys == standin.complaints == []
 
 
+@pytest.mark.campaign
 @pytest.mark.timeout(900)
 def test_the_real_trainer_survives_a_kill_of_its_worker(author, run, ring, start, beat):
     answer(author, 38, start=12)

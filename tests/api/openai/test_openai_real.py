@@ -10,7 +10,7 @@ from tests.training.conftest import in_background, wait_for
 from training.engine_process import engine_running
 from training.models import TrainingRun
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.campaign, pytest.mark.django_db(transaction=True)]
 BASE = "smollm2-135m-instruct"
 DOORS = ["red", "blue", "green", "white"]
 ROWS = "\n".join(

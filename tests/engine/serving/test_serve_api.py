@@ -24,15 +24,17 @@ from tests.engine.serving.conftest import BASE, MakeAdapter, Running
 
 pytestmark = pytest.mark.slow
 
-NORA: list[Any] = [
-    {"role": "system", "content": "You are Nora. These are your own words: - I grew up in a small harbour town."},
-    {"role": "user", "content": "Where did you grow up?"},
+# In the reply no token is nearly as probable as another one, so that rounding, which depends on how much of the prompt
+# is remembered, decides nothing.
+ASKED: list[Any] = [
+    {"role": "system", "content": "You are Nora."},
+    {"role": "user", "content": "Name the days of the week."},
 ]
 
 
 def ask(client: openai.OpenAI, model: str = BASE, **options: Any) -> Any:
     return client.chat.completions.create(
-        **{"model": model, "messages": NORA, "max_tokens": 24, "temperature": 0, **options}
+        **{"model": model, "messages": ASKED, "max_tokens": 24, "temperature": 0, **options}
     )
 
 
@@ -221,7 +223,7 @@ def test_concurrent_personas_all_get_on(server: Running) -> None:
     async def talk(client: openai.AsyncOpenAI, model: str) -> tuple[float, str]:
         started, first, text = time.monotonic(), 0.0, ""
         stream: Any = await client.chat.completions.create(
-            model=model, messages=NORA, max_tokens=60, temperature=0, stream=True, extra_body={"ignore_eos": True}
+            model=model, messages=ASKED, max_tokens=60, temperature=0, stream=True, extra_body={"ignore_eos": True}
         )
         async for chunk in stream:
             first = first or time.monotonic() - started
@@ -239,7 +241,7 @@ def test_concurrent_personas_all_get_on(server: Running) -> None:
 
 def test_a_killed_client_frees_its_slot(server: Running, client: openai.OpenAI) -> None:
     body = json.dumps(
-        {"model": BASE, "messages": NORA, "stream": True, "ignore_eos": True, "max_tokens": 1900}
+        {"model": BASE, "messages": ASKED, "stream": True, "ignore_eos": True, "max_tokens": 1900}
     ).encode()
     head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
