@@ -46,12 +46,13 @@ class Gate:
         self._members = [_parameters(f"{prefix}{member}/") for member in members]
         self._offset = float(array(prefix + "offset"))
 
-    def probability(self, case: Case) -> float:
-        """That one of the candidates answers the message; 0.5 is the bound learned on the development persons."""
+    def probability(self, case: Case, doubt: float = 0.0) -> float:
+        """That one of the candidates answers the message; 0.5 is the bound learned on the development persons, which
+        `doubt` (log-odds) raises."""
         if case.answers and not len(case.query_tokens):
             return 0.0
         told = float(np.mean([1 - forward(member, case)[-1] for member in self._members]))
-        logit = np.log(max(told, 1e-6) / max(1 - told, 1e-6)) - self._offset
+        logit = np.log(max(told, 1e-6) / max(1 - told, 1e-6)) - self._offset - doubt
         return float(1 / (1 + np.exp(-logit)))
 
 

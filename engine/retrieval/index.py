@@ -20,6 +20,8 @@ from engine.retrieval.stored import Known, StoredSets
 SETS_IN_MEMORY = 4
 FEW = 5
 """Below this many documents their own questions say nothing about chance similarity."""
+ASKED = 0.9
+"""What the cosine with a message that asks for an answer counts beside the cosine with a wording of its question."""
 CHANCE = (1.2, 0.25)
 """Mean and spread of the best score of a foreign document, over the development persons."""
 
@@ -49,11 +51,19 @@ class Index:
     chance: tuple[float, float]
     """Mean and spread of the score that a question gets from the best of all the other documents."""
     plain: Index | None = None
-    """The same with the first wording alone, as the gate learned to read it; None where there are no others."""
+    """The same with the first wording alone, as the gate learned to read it; None where that is all there is."""
+    askings: Group | None = None
+    """Messages that ask for the answers (engine.retrieval.askings); where there are none, the first wording."""
 
-    def fields(self, queries: Array) -> Array:
-        """Cosines of shape (3, n, documents): best wording, best sentence or whole answer, question with answer."""
-        return np.stack([self.wordings.best(queries), self.passages.best(queries), queries @ self.joint.T])
+    def fields(self, queries: Array, is_whole: bool = True) -> Array:
+        """Cosines of shape (3, n, documents): best wording, best sentence or whole answer, question with answer.
+
+        Askings are whole messages: "and why?" is like too many of them, so what leans on another is read without.
+        """
+        wordings = self.wordings.best(queries)
+        if self.askings and is_whole:
+            wordings = np.maximum(wordings, ASKED * self.askings.best(queries))
+        return np.stack([wordings, self.passages.best(queries), queries @ self.joint.T])
 
 
 class IndexStore:
@@ -132,8 +142,24 @@ def assemble(documents: Sequence[Document], arrays: Mapping[str, Array], space: 
     words = BM25([joint(document) for document in documents])
     plain = replace(index, wordings=Group(vectors[starts], np.arange(len(starts))), words=words)
     weights = space.adapter.weights
-    whole = replace(index, chance=_chance(index, own, weights))
-    return replace(whole, plain=replace(plain, chance=_chance(plain, own, weights))) if first > len(starts) else whole
+    whole = replace(index, chance=_chance(index, own, weights), askings=_askings(documents, vectors[starts], space))
+    if first == len(starts) and not whole.askings:
+        return whole
+    return replace(whole, plain=replace(plain, chance=_chance(plain, own, weights)))
+
+
+def _askings(documents: Sequence[Document], wordings: Array, space: Space) -> Group | None:
+    """`wordings`: the vector of each document's first, which stands where nothing is known."""
+    if space.askings is None:
+        return None
+    found = [space.askings.of(document.questions) for document in documents]
+    if all(vectors is None for vectors in found):
+        return None
+    parts = [
+        wording[None] if vectors is None else space.adapter.documents(vectors)
+        for vectors, wording in zip(found, wordings, strict=True)
+    ]
+    return Group(np.concatenate(parts), _starts(parts))
 
 
 def _chance(index: Index, questions: Array, weights: Array) -> tuple[float, float]:
@@ -166,5 +192,5 @@ def _passages(documents: Sequence[Document]) -> list[list[str]]:
     return [passages(document) for document in documents]
 
 
-def _starts(groups: Sequence[Sequence[str]]) -> npt.NDArray[np.intp]:
+def _starts(groups: Sequence[Sequence[str] | Array]) -> npt.NDArray[np.intp]:
     return np.cumsum([0, *map(len, groups[:-1])]).astype(np.intp)

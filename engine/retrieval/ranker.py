@@ -64,8 +64,10 @@ class Retriever:
             return Ranking([], 0.0, False)
         space, gate = self._open(_language(documents) and is_latin(query))
         reader = _Reader(space, gate, self._store.get(documents, space), documents)
-        texts = [query, context, f"{context} {query}"] if context and needs_context(query) else [query]
-        messages = [reader.read(text) for text in texts]
+        if context and needs_context(query):
+            messages = [reader.read(query, is_whole=False), reader.read(context), reader.read(f"{context} {query}")]
+        else:
+            messages = [reader.read(query)]
         scores = reader.scores(messages[:2])
         order = np.argsort(-scores, kind="stable")
         hits = [Hit(int(row), float(scores[row])) for row in order[:top_n]]
@@ -87,6 +89,8 @@ class _Message:
     text: str
     tokens: Array
     fields: list[Array]
+    closest: float
+    """The best cosine with a wording of a question."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +106,11 @@ class _Reader:
     def views(self) -> list[Index]:
         return [view for view in (self.index, self.index.plain) if view]
 
-    def read(self, text: str) -> _Message:
+    def read(self, text: str, is_whole: bool = True) -> _Message:
         vector, tokens = _encoded(text, self.space)
         queries = self.space.adapter.queries(vector)
-        return _Message(text, tokens, [view.fields(queries)[:, 0] for view in self.views])
+        closest = float(self.index.wordings.best(queries).max())
+        return _Message(text, tokens, [view.fields(queries, is_whole)[:, 0] for view in self.views], closest)
 
     def scores(self, turns: Sequence[_Message]) -> Array:
         """What ranks (documents,): a message, and with the weight CONTEXT the one before it, if one is given."""
@@ -117,18 +122,22 @@ class _Reader:
         """Whether a message asks what a question asks, in its words or nearly so."""
         best = self.documents[int(np.argmax(self.scores([message])))]
         same = terms(message.text) in [terms(wording) for wording in best.questions]
-        return same or float(message.fields[0][0].max()) >= SAME_QUESTION
+        return same or message.closest >= SAME_QUESTION
 
     def probability(self, message: _Message) -> float:
-        """That a message was told. The surer of two readings: all wordings find more, one is what the gate learned."""
+        """That a message was told. The surer of two readings: all wordings and askings find more, one wording is what
+        the gate learned."""
         if self.is_asked(message):
             return 1.0
         answers, weights = [document.answer for document in self.documents], self.space.adapter.weights
-        cases = [
-            case_of(message.text, message.tokens, fields, view, weights, answers)[0]
+        readings = [
+            self.gate.probability(
+                case_of(message.text, message.tokens, fields, view, weights, answers)[0],
+                doubt=self.space.doubt if view.askings else 0.0,
+            )
             for view, fields in zip(self.views, message.fields, strict=True)
         ]
-        return max(self.gate.probability(case) for case in cases)
+        return max(readings)
 
 
 def _probability(reader: _Reader, messages: Sequence[_Message]) -> float:

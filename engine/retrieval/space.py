@@ -10,11 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.retrieval.askings import Askings
 from engine.retrieval.encoder import Array, Encoder, unit
 from engine.retrieval.multilingual import MultilingualEncoder
 
 WEIGHTS = Path(__file__).with_name("weights.npz")
 """Learned by `python -m engine.retrieval.tuning`; half precision."""
+DOUBT = 0.4
+"""Of the English gate: with it the development persons are refused as often as before, told and never told."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +60,21 @@ class Space:
     projection: TokenProjection | None
     version: str
     """Names the vectors: sets encoded under another version are not used."""
+    askings: Askings | None = None
+    doubt: float = 0.0
+    """Log-odds that the gate's reading with askings loses, since it learned without them."""
 
 
 def english() -> Space:
     """all-MiniLM-L6-v2 with what was tuned on it."""
-    return Space("english", Encoder(), load_adapter("english"), load_projection(), f"english-{weights_version()}")
+    version = f"english-{weights_version()}"
+    return Space("english", Encoder(), load_adapter("english"), load_projection(), version, Askings("english"), DOUBT)
 
 
 def multilingual() -> Space:
     """multilingual-e5-small with what was tuned on it."""
     name = "multilingual"
-    return Space(name, MultilingualEncoder(), load_adapter(name), None, f"{name}-{weights_version()}")
+    return Space(name, MultilingualEncoder(), load_adapter(name), None, f"{name}-{weights_version()}", Askings(name))
 
 
 def load_adapter(name: str) -> Adapter:
