@@ -32,7 +32,9 @@ logger = logging.getLogger(__name__)
 
 State = Job.State
 SLICE_SECONDS = 120.0  # then others get their turn in the queue; of its two processes a report takes one
-AT_ONCE = 2  # rows asked together: llama.cpp reads two prompts in hardly more time than one
+SPOKEN = (ReportItem.Kind.FACT, ReportItem.Kind.TAUGHT, ReportItem.Kind.VOICE)  # answered in words; the others scored
+AT_ONCE = 2  # replies written together: llama.cpp reads two prompts in hardly more time than one
+BESIDE = 8  # rows scored meanwhile by the other server, on the cores that writing leaves
 MAX_FAILURES = 6
 RETRY_AFTER = timedelta(seconds=15)
 TRAINING_GOES_FIRST = timedelta(seconds=10)
@@ -67,7 +69,7 @@ def _worked(claim: Claim, until: float, should_stop: Callable[[], bool]) -> floa
         claim.write(lease_until=None, not_before=timezone.now() + TRAINING_GOES_FIRST, last_enqueued_at=None)
         return TRAINING_GOES_FIRST.total_seconds()
     plan_keep(claim)
-    with _cast(claim.report) as cast, ThreadPoolExecutor(AT_ONCE) as pool:
+    with _cast(claim.report) as cast, ThreadPoolExecutor(AT_ONCE + 1) as pool:
         while rows := _next(claim.report):
             if claim.is_cancelled():
                 _end(claim, State.CANCELLED)
@@ -133,9 +135,13 @@ _ORDER = (
 
 
 def _next(report: Report) -> list[ReportItem]:
-    """Rows of one control that are still to be asked."""
-    rows = list(report.rows.filter(asked_at=None).order_by("number")[:AT_ONCE])
-    return [row for row in rows if row.control == rows[0].control]
+    """Rows of one control that are still to be asked: some to be answered in words, and some to be scored beside."""
+    waiting = report.rows.filter(asked_at=None).order_by("number")
+    first = waiting.first()
+    if first is None:
+        return []
+    rows = waiting.filter(control=first.control)
+    return [*rows.filter(kind__in=SPOKEN)[:AT_ONCE], *rows.exclude(kind__in=SPOKEN)[:BESIDE]]
 
 
 def _ask(claim: Claim, cast: Cast, pool: ThreadPoolExecutor, rows: list[ReportItem]) -> None:
@@ -178,7 +184,8 @@ def _advanced(report: Report, control: str, more: int) -> dict[str, Any]:
     now = time.time()
     since = report.progress.get("at")
     spent += min(now - since, 60.0) if since and report.progress.get("done") else 0.0
-    left = round(spent / max(1, done - AT_ONCE) * (total - done), 1) if done > 2 * AT_ONCE else None
+    timed = done - AT_ONCE - BESIDE  # nobody knows when the first began
+    left = round(spent / timed * (total - done), 1) if timed > 0 else None
     return _progress(done, total, left, control) | {"spent": round(spent, 2), "at": now}
 
 
