@@ -6,6 +6,7 @@ files, go Django's way.
 """
 
 import asyncio
+import gc
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -96,6 +97,7 @@ class Application(ASGIHandler):
         self._threads = Threads()
         self._turns = {False: asyncio.Semaphore(TURNS), True: asyncio.Semaphore(QUICK_TURNS)}
         sys.setswitchinterval(SWITCH_SECONDS)
+        gc.freeze()  # what is loaded by now stays; looking through it for garbage held up all requests
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         scope["came"] = time.perf_counter()  # waiting for a turn counts (operations.middleware)

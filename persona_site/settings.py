@@ -190,7 +190,10 @@ SERVESTATIC_USE_FINDERS = True  # served from the source folders: no collecting 
 SERVESTATIC_USE_MANIFEST = False
 
 AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",  # the one-time link; it knows no e-mail addresses
+    "accounts.backends.LinkBackend",
+    "accounts.backends.AccountBackend",
+    # Sessions that began with them go on.
+    "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -227,6 +230,7 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = sender(ENV.EMAIL_FROM, PUBLIC_URL)
 PEOPLE_COUNTS = {"personas": "questionnaires.Persona", "trainings": "training.TrainingRun"}
 
 # A cookie knows no port: two installations must not share one. "__Host-" binds it to this host alone.
+SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_NAME = "__Host-persona" if IS_SERVER else f"persona_{ENV.PORT}"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 60
 SESSION_COOKIE_HTTPONLY = True

@@ -6,6 +6,7 @@ first reply again; a text based on an older revision is kept as a conflict and c
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -13,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.prepared import PreparedInsert, PreparedRow, PreparedUpdate
 from questionnaires.dataset import normalise
 from questionnaires.models import Answer, AnswerRevision, Persona, Question
 from questionnaires.save_result import Refused, SaveResult, text_digest
@@ -22,6 +24,20 @@ __all__ = ["MAX_ANSWER_BYTES", "Refused", "SaveResult", "answer_save", "answer_s
 MAX_ANSWER_BYTES = 100_000
 MAX_ID = 64  # characters of an operation id
 MAX_FOLLOWS = 20
+
+# The statements of nearly every save: ready made, they take a third of the processor's time less.
+_own_answer = PreparedRow(
+    lambda owner, persona, slug: (
+        Answer.objects.select_for_update(of=("self",))
+        .filter(owner=owner, persona=persona, persona__is_demo=False, question__slug=slug)
+        .order_by()
+    ),
+    owner=(User._meta.get_field("id"), int),
+    persona=(Persona._meta.get_field("id"), UUID),
+    slug=(Question._meta.get_field("slug"), str),
+)
+_answer_update = PreparedUpdate(Answer, text=str, state=str, source=str, revision=int, updated_at=datetime)
+_revision_insert = PreparedInsert(AnswerRevision)
 
 
 @dataclass(frozen=True)
@@ -95,9 +111,7 @@ def answer_save_again(
     Nearly every save is one of these, and one query reads all that has to be known.
     """
     save = _checked(text, base_revision, operation_id, follows, state)
-    mine = {"owner": owner, "persona": persona_id, "persona__is_demo": False, "question__slug": slug}
-    rows = Answer.objects.select_for_update(of=("self",)).filter(**mine).order_by()
-    return _stored(rows.first, save)
+    return _stored(lambda: _own_answer.get(owner=owner.pk, persona=persona_id, slug=slug), save)
 
 
 def _stored(find: Callable[[], Answer | None], save: _Save) -> SaveResult | None:
@@ -143,7 +157,7 @@ def _store(answer: Answer, save: _Save, is_new: bool) -> SaveResult:
     answer.text, answer.state, answer.source = save.text, save.state, save.source
     answer.revision += 1
     values = {"text": save.text, "state": save.state, "source": save.source, "revision": answer.revision}
-    Answer.objects.filter(pk=answer.pk).update(**values, updated_at=timezone.now())
+    _answer_update.run(pk=answer.pk, **values, updated_at=timezone.now())
     _keep(answer, save)
     return SaveResult("saved", answer.revision, save.state, save.text, mended=save.mended)
 
@@ -215,13 +229,15 @@ def _kept(answer: Answer, revision: int) -> AnswerRevision | None:
 
 
 def _keep(answer: Answer, save: _Save, conflict: bool = False) -> None:
-    AnswerRevision.objects.create(
-        owner_id=answer.owner_id,
-        answer=answer,
-        revision=answer.revision,
-        operation_id=save.operation,
-        text=save.text,
-        state=save.state,
-        source=save.source,
-        conflict=conflict,
+    _revision_insert.run(
+        AnswerRevision(
+            owner_id=answer.owner_id,
+            answer_id=answer.pk,
+            revision=answer.revision,
+            operation_id=save.operation,
+            text=save.text,
+            state=save.state,
+            source=save.source,
+            conflict=conflict,
+        )
     )
