@@ -43,7 +43,7 @@ class _Prepared:
     def _places(self, params: Sequence[Any]) -> list[tuple[str | None, Any]]:
         """For each parameter the name of its value, or the value that is always the same."""
         known = {value: name for name, value in self._adapted(self._samples()).items()}
-        places = [(known.get(param) if not isinstance(param, bool) else None, param) for param in params]
+        places = [(known.get(param), param) for param in params]
         missing = set(self._fields) - {name for name, _param in places}
         if missing:
             raise ValueError(f"The statement has no place for {', '.join(sorted(missing))}.")

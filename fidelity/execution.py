@@ -27,6 +27,7 @@ from fidelity.scoring_engine import ScoringEngine
 from fidelity.topics import agreement_keep
 from questionnaires.leases import Job
 from training.models import LOCAL, TrainingRun
+from training.versions import is_remote
 
 logger = logging.getLogger(__name__)
 
@@ -141,6 +142,8 @@ def _next(report: Report) -> list[ReportItem]:
     if first is None:
         return []
     rows = waiting.filter(control=first.control)
+    if is_remote(report.version):
+        return list(rows[:AT_ONCE])  # they are paid for, and what a lost worker did not record is asked again
     return [*rows.filter(kind__in=SPOKEN)[:AT_ONCE], *rows.exclude(kind__in=SPOKEN)[:BESIDE]]
 
 

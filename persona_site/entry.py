@@ -72,7 +72,7 @@ def open_view(request: HttpRequest) -> HttpResponse:
         .first()
     )
     if token and EntryToken.objects.filter(pk=token.pk).delete()[0]:
-        login(request, token.owner, backend="accounts.backends.LinkBackend")
+        login(request, token.owner, backend="django.contrib.auth.backends.ModelBackend")
         on_user_logged_in(None, request=request)  # so that this browser stands in the list of those
         return redirect("home")
     if request.user.is_authenticated:

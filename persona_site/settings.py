@@ -190,10 +190,7 @@ SERVESTATIC_USE_FINDERS = True  # served from the source folders: no collecting 
 SERVESTATIC_USE_MANIFEST = False
 
 AUTHENTICATION_BACKENDS = [
-    "accounts.backends.LinkBackend",
-    "accounts.backends.AccountBackend",
-    # Sessions that began with them go on.
-    "django.contrib.auth.backends.ModelBackend",
+    "django.contrib.auth.backends.ModelBackend",  # the one-time link; it knows no e-mail addresses
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [

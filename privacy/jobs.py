@@ -14,8 +14,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from privacy.models import PrivacyJob
-from questionnaires.leases import FencedClaim, LeaseLost
+from questionnaires.leases import FencedClaim, Job, LeaseLost
 
 __all__ = ["Cancelled", "JobClaim", "LeaseLost", "Stopped", "job_claim", "jobs_sweep"]
 
@@ -33,7 +32,7 @@ class Stopped(Exception):
     """The worker ends in good order; the next one goes on."""
 
 
-class JobClaim(FencedClaim[PrivacyJob]):
+class JobClaim(FencedClaim[Job]):
     """The right to work on a job, and how it tells of itself."""
 
     _beaten = 0.0
@@ -63,15 +62,15 @@ class JobClaim(FencedClaim[PrivacyJob]):
 
 
 def workable(now: datetime) -> Q:
-    return Q(state__in=PrivacyJob.ACTIVE, lease_until=None) & (Q(not_before=None) | Q(not_before__lte=now))
+    return Q(state__in=Job.ACTIVE, lease_until=None) & (Q(not_before=None) | Q(not_before__lte=now))
 
 
-def job_claim(model: type[PrivacyJob], job_id: UUID) -> JobClaim | None:
+def job_claim(model: type[Job], job_id: UUID) -> JobClaim | None:
     """A conditional UPDATE that one caller wins; None for the others, and where there is nothing to do."""
     now, rows = timezone.now(), model._default_manager
     with transaction.atomic():
         won = rows.filter(workable(now), pk=job_id).update(
-            state=PrivacyJob.State.RUNNING,
+            state=Job.State.RUNNING,
             fence=F("fence") + 1,
             lease_until=now + LEASE,
             started_at=Coalesce(F("started_at"), Now()),
@@ -82,21 +81,21 @@ def job_claim(model: type[PrivacyJob], job_id: UUID) -> JobClaim | None:
     return JobClaim(job, job.fence)
 
 
-def jobs_sweep(models: Iterable[type[PrivacyJob]]) -> list[tuple[type[PrivacyJob], UUID]]:
+def jobs_sweep(models: Iterable[type[Job]]) -> list[tuple[type[Job], UUID]]:
     """Frees what lost workers held, ends what broke off too often, and says for which jobs to ring."""
     now, due = timezone.now(), []
     for model in models:
         rows = model._default_manager
-        lost = rows.filter(state__in=PrivacyJob.ACTIVE, lease_until__lt=now)
+        lost = rows.filter(state__in=Job.ACTIVE, lease_until__lt=now)
         freed = {"fence": F("fence") + 1, "lease_until": None, "failures": F("failures") + 1}
         worn = lost.filter(failures__gte=MAX_FAILURES - 1) if model.gives_up else lost.none()
         worn.update(
-            state=PrivacyJob.State.FAILED,
+            state=Job.State.FAILED,
             error=_("It broke off %(times)d times without a word. The log may say why.") % {"times": MAX_FAILURES},
             finished_at=now,
             **freed,
         )
-        lost.update(state=PrivacyJob.State.QUEUED, last_enqueued_at=None, **freed)
+        lost.update(state=Job.State.QUEUED, last_enqueued_at=None, **freed)
         rung = Q(last_enqueued_at=None) | Q(last_enqueued_at__lt=now - RING_AGAIN)
         due += [(model, key) for key in rows.filter(workable(now), rung).values_list("pk", flat=True)]
     return due

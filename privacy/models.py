@@ -14,16 +14,7 @@ from questionnaires.leases import Job
 from questionnaires.owned import Owned
 
 
-class PrivacyJob(Job):
-    """A job of this room (see privacy.jobs)."""
-
-    gives_up = True  # after some workers were lost over it
-
-    class Meta:
-        abstract = True
-
-
-class ArchiveJob(PrivacyJob, Owned):
+class ArchiveJob(Job, Owned):
     """An archive of everything that its owner has, on its way out or in. The file is DATA_DIR/archives/<id>.zip."""
 
     class Kind(models.TextChoices):
@@ -53,7 +44,7 @@ class ArchiveJob(PrivacyJob, Owned):
         return Path(settings.DATA_DIR) / "archives" / f"{self.pk}.zip"
 
 
-class Erasure(PrivacyJob):
+class Erasure(Job):
     """Everything of an account, or of one persona, on its way to nothing. It outlives them: with the receipt, which
     holds counts and no texts, and which a link opens whose token's hash is kept.
     """

@@ -11,9 +11,10 @@ from privacy.archives import archive_execute, archives_expire, leftovers_remove
 from privacy.erasing import erasure_execute
 from privacy.erasures import erasures_expire
 from privacy.jobs import jobs_sweep
-from privacy.models import ArchiveJob, Erasure, PrivacyJob
+from privacy.models import ArchiveJob, Erasure
 from privacy.retention import retention_apply
 from questionnaires.doorbell import publish as _publish
+from questionnaires.leases import Job
 from training.tasks import is_shutting_down
 
 LONGEST_COUNTDOWN = 60.0  # seconds
@@ -35,7 +36,7 @@ def _erasure(job_id: UUID) -> None:
 
 
 WORK = {"ArchiveJob": _archive, "Erasure": _erasure}
-MODELS: dict[str, type[PrivacyJob]] = {"ArchiveJob": ArchiveJob, "Erasure": Erasure}
+MODELS: dict[str, type[Job]] = {"ArchiveJob": ArchiveJob, "Erasure": Erasure}
 
 
 @shared_task(name="privacy.tasks.sweep")  # type: ignore[untyped-decorator]
@@ -53,7 +54,7 @@ def keep_house() -> None:
     retention_apply()
 
 
-def enqueue(job: PrivacyJob) -> bool:
+def enqueue(job: Job) -> bool:
     """Rings for a job; False if the broker is away, and then the sweep rings later. Call it after the commit."""
     kind = type(job).__name__
     if not _publish(work, kind, str(job.pk)):

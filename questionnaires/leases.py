@@ -47,6 +47,7 @@ class Job(Leased):
         CANCELLED = "cancelled", _("cancelled")
 
     ACTIVE = [State.QUEUED, State.RUNNING]
+    gives_up = True  # after some workers were lost over it
 
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     progress = models.JSONField(default=dict)  # {"done", "total", "what"}, and what else its kind tells

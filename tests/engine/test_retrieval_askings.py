@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from engine.retrieval import Retriever, index
+from engine.retrieval import askings as shipped
 from engine.retrieval.askings import Askings, askings_save
 from engine.retrieval.encoder import Encoder
 from engine.retrieval.tuning.askings import Asked, asked_read
@@ -46,35 +46,45 @@ def test_an_own_question_has_none_and_a_wording_in_other_case_has() -> None:
     assert Askings("english").of(["Something of my own", "  who ARE you? "]) is not None
 
 
-def test_a_message_that_shares_no_word_with_question_and_answer_finds_it(tmp_path, monkeypatch) -> None:
-    answers = [
-        Answer(("How do you earn a living, and how would you explain it to a child?",), "I tune pianos in schools."),
-        Answer(("What is the bravest thing you have done, and what pushed you?",), "I paid my brother's bail."),
-    ]
+@pytest.fixture
+def askings_are(tmp_path, monkeypatch):
+    """Puts other askings in the place of the shipped ones: {question: messages}."""
+
+    def put(askings: dict[str, list[str]]) -> None:
+        keys = [(question, group) for group, question in enumerate(askings)]
+        vectors = [Encoder().embed(messages) for messages in askings.values()]
+        askings_save(keys, {"english": vectors}, tmp_path / "askings.npz")
+        monkeypatch.setattr(shipped, "FILE", tmp_path / "askings.npz")
+        shipped._stored.cache_clear()
+
+    yield put
+    shipped._stored.cache_clear()
+
+
+LIVING = Answer(("How do you earn a living, and how would you explain it to a child?",), "I tune pianos in schools.")
+BRAVEST = Answer(("What is the bravest thing you have done, and what pushed you?",), "I paid my brother's bail.")
+
+
+def test_a_message_that_shares_no_word_with_question_and_answer_finds_it(tmp_path, monkeypatch, askings_are) -> None:
     message = "What keeps the wolf from the door?"
-    encoder = Encoder()
-    keys = [(answers[0].questions[0], 0)]
-    askings_save(keys, {"english": [encoder.embed([message, "Who signs your cheques?"])]}, tmp_path / "askings.npz")
-    monkeypatch.setattr("engine.retrieval.askings.FILE", tmp_path / "askings.npz")
-    from engine.retrieval import askings
-
-    askings._stored.cache_clear()
-    try:
-        found = Retriever(tmp_path / "with").rank(message, answers)
-        monkeypatch.setattr(index, "ASKED", 0.0)
-        without = Retriever(tmp_path / "without").rank(message, answers)
-    finally:
-        askings._stored.cache_clear()
-    assert found.results[0].index == 0
+    askings_are({LIVING.questions[0]: [message, "Who signs your cheques?"]})
+    found = Retriever(tmp_path / "with").rank(message, [BRAVEST, LIVING])
+    monkeypatch.setattr(index, "ASKED", 0.0)
+    without = Retriever(tmp_path / "without").rank(message, [BRAVEST, LIVING])
+    assert found.results[0].index == 1
     assert found.results[0].score > without.results[0].score + 0.1
-    assert not np.isclose(found.results[0].score, found.results[1].score, atol=0.2)
 
 
-def test_what_leans_on_another_message_is_read_without_them(tmp_path) -> None:
-    texts = [one for one in asked_read() if one.slug in {"feelings-and-fears-fear", "money-and-things-worst-buy"}]
-    answers = [
-        Answer((one.texts[0],), f"{answer} I think of it every week.")
-        for one, answer in zip(texts, ["A boat that I never sailed.", "Horses."], strict=True)
-    ]
-    ranking = Retriever(tmp_path).rank("And why?", answers, context="What's the scariest animal for you?")
-    assert answers[ranking.results[0].index].answer.startswith("Horses")
+def test_what_leans_on_another_message_is_read_without_them(tmp_path, askings_are) -> None:
+    askings_are({LIVING.questions[0]: ["And why?"]})
+    ranking = Retriever(tmp_path).rank("And why?", [LIVING, BRAVEST], context="What are you proud of?")
+    assert ranking.results[0].index == 1
+
+
+def test_a_reading_with_askings_must_be_surer(tmp_path, monkeypatch, askings_are) -> None:
+    message = "Who signs your cheques?"
+    askings_are({LIVING.questions[0]: [message]})
+    usual = Retriever(tmp_path / "usual").rank(message, [LIVING, BRAVEST]).probability
+    monkeypatch.setattr("engine.retrieval.space.DOUBT", 20.0)
+    doubted = Retriever(tmp_path / "doubted").rank(message, [LIVING, BRAVEST]).probability
+    assert usual > doubted > 0.0

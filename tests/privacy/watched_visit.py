@@ -43,7 +43,7 @@ def visit() -> int:
     from tests.security.routes import ROUTES
 
     client, owner = Client(SERVER_NAME="127.0.0.1"), owner_get()
-    client.force_login(owner, backend="accounts.backends.LinkBackend")
+    client.force_login(owner, backend="django.contrib.auth.backends.ModelBackend")
     mine = Persona.objects.create(owner=owner, name="Ada")
     asked = Question.objects.filter(persona=None).first()
     client.post(reverse("question", args=[mine.pk, asked.slug]), {"text": "Of the river.", "revision": "0"})
