@@ -19,11 +19,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the server does, before llama.cpp is loaded
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -181,6 +183,7 @@ def measure(base: BaseModel, models: Path, served: Served, rounds: int, tokens: 
         before = cpu_seconds(served.pid)
         add("server decode", lambda: served.run("ann", next(note), tokens), 1)
         found.setdefault("server cpu", []).append((cpu_seconds(served.pid) - before) / tokens)
+        found.setdefault("server decode, two together", []).append(two_together(served, next(note), next(note), tokens))
         add("direct first", lambda: direct.run(next(note), 1), 0)
         add("server first", lambda: served.run("ann", next(note), 1), 0)
         served.run("ann", -1, 1)
@@ -190,6 +193,14 @@ def measure(base: BaseModel, models: Path, served: Served, rounds: int, tokens: 
         name = write_adapter(models / f"new-{place}", 10 + place).name
         add("server first, adapter never loaded", lambda name=name: served.run(name, next(note), 1), 0)  # type: ignore[misc]
     return found
+
+
+def two_together(served: Served, first: int, second: int, tokens: int) -> float:
+    """Tokens a second of both replies, their prompts included."""
+    started = time.perf_counter()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda note: served.run("ann", note, tokens), (first, second)))
+    return 2 * tokens / (time.perf_counter() - started)
 
 
 def report(found: dict[str, list[float]], memory: int) -> None:

@@ -29,7 +29,7 @@ ONE_OPTION = {
 }
 
 
-def item_ask(*, row: ReportItem, asker: Asker, language: str) -> Fields:
+def item_ask(row: ReportItem, *, asker: Asker, language: str) -> Fields:
     """The fields that the asking fills in, `asked_at` apart. Raises EngineAway, AskingRefused."""
     begun = perf_counter()
     try:

@@ -23,6 +23,7 @@ from fidelity.leases import Claim, LeaseLost, report_claim
 from fidelity.models import Report, ReportItem
 from fidelity.planning import Asked, Plan, plan_make
 from fidelity.results import result_make
+from fidelity.rounds import SCORERS, SPOKEN, asked_side_by_side, asked_together
 from fidelity.scoring_engine import ScoringEngine
 from fidelity.topics import agreement_keep
 from questionnaires.leases import Job
@@ -32,10 +33,10 @@ from training.versions import is_remote
 logger = logging.getLogger(__name__)
 
 State = Job.State
-SLICE_SECONDS = 120.0  # then others get their turn in the queue; of its two processes a report takes one
-SPOKEN = (ReportItem.Kind.FACT, ReportItem.Kind.TAUGHT, ReportItem.Kind.VOICE)  # answered in words; the others scored
-AT_ONCE = 2  # replies written together: llama.cpp reads two prompts in hardly more time than one
-BESIDE = 8  # rows scored meanwhile by the other server, on the cores that writing leaves
+SLICE_SECONDS = 600.0  # a report ends within one and starts its server once; of the queue's two processes it takes one
+WRITTEN = 4  # replies in words a round; a round is what a cancelled report still does, some four seconds
+BESIDE = 24  # rows a round, at most, that are scored meanwhile; those it does not come to wait for the next round
+PAID_AT_ONCE = 2  # to a provider: what a lost worker did not record is asked, and paid, again
 MAX_FAILURES = 6
 RETRY_AFTER = timedelta(seconds=15)
 TRAINING_GOES_FIRST = timedelta(seconds=10)
@@ -70,7 +71,7 @@ def _worked(claim: Claim, until: float, should_stop: Callable[[], bool]) -> floa
         claim.write(lease_until=None, not_before=timezone.now() + TRAINING_GOES_FIRST, last_enqueued_at=None)
         return TRAINING_GOES_FIRST.total_seconds()
     plan_keep(claim)
-    with _cast(claim.report) as cast, ThreadPoolExecutor(AT_ONCE + 1) as pool:
+    with _cast(claim.report) as cast, ThreadPoolExecutor(SCORERS) as pool:
         while rows := _next(claim.report):
             if claim.is_cancelled():
                 _end(claim, State.CANCELLED)
@@ -136,47 +137,65 @@ _ORDER = (
 
 
 def _next(report: Report) -> list[ReportItem]:
-    """Rows of one control that are still to be asked: some to be answered in words, and some to be scored beside."""
+    """Rows that are still to be asked: some to be answered in words, and some to be scored beside.
+
+    Each in the order of the controls, so that a server is not asked for two models in turn.
+    """
     waiting = report.rows.filter(asked_at=None).order_by("number")
-    first = waiting.first()
-    if first is None:
-        return []
-    rows = waiting.filter(control=first.control)
     if is_remote(report.version):
-        return list(rows[:AT_ONCE])  # they are paid for, and what a lost worker did not record is asked again
-    return [*rows.filter(kind__in=SPOKEN)[:AT_ONCE], *rows.exclude(kind__in=SPOKEN)[:BESIDE]]
+        return list(waiting[:PAID_AT_ONCE])
+    return [*waiting.filter(kind__in=SPOKEN)[:WRITTEN], *waiting.exclude(kind__in=SPOKEN)[:BESIDE]]
+
+
+class _ControlRefused(Exception):
+    """A control that is not to be asked, and why."""
+
+    def __init__(self, control: str, why: str) -> None:
+        super().__init__(why)
+        self.control = control
 
 
 def _ask(claim: Claim, cast: Cast, pool: ThreadPoolExecutor, rows: list[ReportItem]) -> None:
-    control = rows[0].control
+    ask = partial(_asked, cast=cast, language=claim.report.persona.language)
     try:
-        asker = cast.asker(control)
-        if isinstance(asker, Unavailable):
-            _leave_out(claim, control, asker.why)
-            return
-        if asker.scoring and any(row.options for row in rows):
-            asker.scoring()  # started here, not by two threads at once
-        answers = list(pool.map(partial(_asked, asker=asker, language=claim.report.persona.language), rows))
-    except AskingRefused as refused:
-        if control == ReportItem.Control.PERSONA:
-            raise
-        _leave_out(claim, control, str(refused))
+        askers = [_asker(cast, row.control) for row in rows]
+        if starts := [asker.scoring for row, asker in zip(rows, askers, strict=True) if asker.scoring and row.options]:
+            starts[0]()  # not by two threads at once
+        answered = (asked_together if is_remote(claim.report.version) else asked_side_by_side)(rows, ask, pool)
+    except _ControlRefused as refused:
+        if refused.control == _Control.PERSONA:
+            raise AskingRefused(str(refused)) from refused
+        _leave_out(claim, refused.control, str(refused))
         return
-    for row, fields in zip(rows, answers, strict=True):
+    for row, fields in answered:
         for name, value in fields.items():
             setattr(row, name, value)
         row.asked_at = timezone.now()
-    claim.record(rows, (*ANSWERED, "asked_at"), _advanced(claim.report, control, len(rows)))
+    progress = _advanced(claim.report, min(rows, key=lambda row: row.number).control, len(answered))
+    claim.record([row for row, _fields in answered], (*ANSWERED, "asked_at"), progress)
+
+
+def _asker(cast: Cast, control: str) -> Asker:
+    try:
+        asker = cast.asker(control)
+    except AskingRefused as refused:
+        raise _ControlRefused(control, str(refused)) from refused
+    if isinstance(asker, Unavailable):
+        raise _ControlRefused(control, asker.why)
+    return asker
+
+
+def _asked(row: ReportItem, *, cast: Cast, language: str) -> dict[str, Any]:
+    try:
+        return item_ask(row, asker=_asker(cast, row.control), language=language)
+    except AskingRefused as refused:
+        raise _ControlRefused(row.control, str(refused)) from refused
 
 
 def _leave_out(claim: Claim, control: str, why: str) -> None:
     """The report goes on without a control that cannot be asked."""
     claim.write(unavailable=claim.report.unavailable | {control: why})
     claim.report.rows.filter(control=control).delete()
-
-
-def _asked(row: ReportItem, *, asker: Asker, language: str) -> dict[str, Any]:
-    return item_ask(row=row, asker=asker, language=language)
 
 
 def _advanced(report: Report, control: str, more: int) -> dict[str, Any]:
@@ -187,9 +206,9 @@ def _advanced(report: Report, control: str, more: int) -> dict[str, Any]:
     now = time.time()
     since = report.progress.get("at")
     spent += min(now - since, 60.0) if since and report.progress.get("done") else 0.0
-    timed = done - AT_ONCE - BESIDE  # nobody knows when the first began
-    left = round(spent / timed * (total - done), 1) if timed > 0 else None
-    return _progress(done, total, left, control) | {"spent": round(spent, 2), "at": now}
+    untimed = report.progress.get("untimed", done)  # nobody knows when the first round began
+    left = round(spent / (done - untimed) * (total - done), 1) if done > untimed else None
+    return _progress(done, total, left, control) | {"spent": round(spent, 2), "at": now, "untimed": untimed}
 
 
 def _progress(done: int, total: int, left: float | None, what: str) -> dict[str, Any]:
@@ -205,6 +224,7 @@ def _end(claim: Claim, state: State, error: str = "") -> None:
 
 def _try_again(claim: Claim, away: EngineAway) -> float | None:
     failures = claim.report.failures + 1
+    logger.warning("Report %s waits: %s (%r)", claim.report.pk, away, away.__cause__)
     if failures >= MAX_FAILURES:
         _end(claim, State.FAILED, error=str(away))
         return None

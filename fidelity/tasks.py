@@ -1,6 +1,6 @@
 """Celery's side: ids in, one service call out. A message is a doorbell; what is to be done stands in the database.
 
-Reports ring in the queue `io`, in slices of two minutes: whatever else waits there gets its turn, and a training has
+Reports ring in the queue `io`, in slices of ten minutes: whatever else waits there gets its turn, and a training has
 its own queue. While one trains here, reports wait.
 """
 

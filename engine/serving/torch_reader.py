@@ -3,22 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
 
 import torch
 from peft import PeftModel
+from peft.tuners.tuners_utils import BaseTunerLayer
 
 from engine.serving.backend import Adapter
 
 
-class Reader:
-    """Reads token ids; what it read last is kept while the next text begins alike. One text at a time."""
+class Network:
+    """A model of transformers, under the adapter that is asked for. Several may read with it at once under the same."""
 
     def __init__(self, model: Any) -> None:
         self.device = fastest_device()
         self.model: Any = model.to(self.device).eval()
         self.sees_all = _sees_all(self.model.config)
+        self._switching = Lock()
+
+    def under(self, adapter: Adapter | None, ids: torch.Tensor, cache: Any, **wanted: Any) -> Any:
+        if isinstance(self.model, PeftModel):
+            with self._switching:
+                self._switch(adapter)
+        return self.model(input_ids=ids, past_key_values=cache, use_cache=True, **wanted)
+
+    def _switch(self, adapter: Adapter | None) -> None:
+        """Only where it changes: it goes through all layers."""
+        tuner = self.model.base_model
+        if adapter is None:
+            if not self._is_bare():
+                tuner.disable_adapter_layers()
+        elif self._is_bare() or self.model.active_adapter != peft_name(adapter):
+            tuner.enable_adapter_layers()
+            self.model.set_adapter(peft_name(adapter))
+
+    def _is_bare(self) -> bool:
+        status = next(each for each in self.model.modules() if isinstance(each, BaseTunerLayer))
+        return bool(status.disable_adapters)
+
+
+class Reader:
+    """Reads token ids; what it read last is kept while the next text begins alike. One text at a time."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
         self.cache: tuple[Adapter | None, list[int], Any] | None = None
+
+    @property
+    def device(self) -> torch.device:
+        return self.network.device
 
     def forward(self, ids: list[int], adapter: Adapter | None) -> torch.Tensor:
         """Logits of the tokens that are not in the cache yet: float32, shape (new tokens, vocabulary)."""
@@ -28,25 +62,16 @@ class Reader:
         if known == len(ids):
             known, cache = 0, None
         fed = torch.tensor([ids[known:]], device=self.device)
-        result = self.under(adapter, fed, cache)
+        result = self.network.under(adapter, fed, cache)
         self.cache = (adapter, list(ids), result.past_key_values)
         return result.logits[0].float().cpu()
-
-    def under(self, adapter: Adapter | None, ids: torch.Tensor, cache: Any, **wanted: Any) -> Any:
-        if adapter is not None:
-            if self.model.active_adapter != peft_name(adapter):  # setting it goes through all layers
-                self.model.set_adapter(peft_name(adapter))
-        elif isinstance(self.model, PeftModel):
-            with self.model.disable_adapter():
-                return self.model(input_ids=ids, past_key_values=cache, use_cache=True, **wanted)
-        return self.model(input_ids=ids, past_key_values=cache, use_cache=True, **wanted)
 
     def read(self, ids: list[int], adapter: Adapter | None) -> None:
         """Leaves keys and values of `ids` in the cache; what it has of their beginning is not read again."""
         known, cache = self.kept(ids, adapter)
         if known < len(ids):
             fed = torch.tensor([ids[known:]], device=self.device)
-            cache = self.under(adapter, fed, cache, logits_to_keep=1).past_key_values
+            cache = self.network.under(adapter, fed, cache, logits_to_keep=1).past_key_values
         self.cache = (adapter, list(ids), cache)
 
     def kept(self, ids: list[int], adapter: Adapter | None) -> tuple[int, Any]:

@@ -25,7 +25,7 @@ def logits_after(
     shared = min(shared, min(map(len, prompts)) - 1)  # the last token's logits foretell a text's first one
     begun, ends = prompts[0][:shared], [ids[shared:] for ids in prompts]
     with torch.inference_mode():
-        follow = in_one_pass if reader.sees_all else in_two_passes
+        follow = in_one_pass if reader.network.sees_all else in_two_passes
         return follow(reader, begun, ends, texts, adapter)
 
 
@@ -45,11 +45,11 @@ def in_one_pass(
         places += [[branch.stop - 1, *leaf] for leaf in leaves]
     wanted = sorted({place for found in places for place in found})
     row_of = {place: row for row, place in enumerate(wanted)}
-    result = reader.under(
+    result = reader.network.under(
         adapter,
         torch.tensor([tree.ids], device=reader.device),
         cache,
-        attention_mask=tree.mask(reader.model.dtype).to(reader.device),
+        attention_mask=tree.mask(reader.network.model.dtype).to(reader.device),
         position_ids=torch.tensor([tree.depths], device=reader.device),
         logits_to_keep=torch.tensor(wanted, device=reader.device),
     )
@@ -81,7 +81,7 @@ def _after(
     cache = copy.deepcopy(reader.cache[2]) if reader.cache is not None else None
     if cache is not None:
         cache.batch_repeat_interleave(len(ends))
-    ended = reader.under(adapter, torch.tensor(ends, device=reader.device), cache, logits_to_keep=1)
+    ended = reader.network.under(adapter, torch.tensor(ends, device=reader.device), cache, logits_to_keep=1)
     firsts = ended.logits.cpu()
     longest = max(map(len, texts)) - 1
     if longest < 1:
@@ -89,7 +89,7 @@ def _after(
     cache = ended.past_key_values
     cache.batch_repeat_interleave(len(texts))
     fed = [(text[:-1] + [text[-1]] * longest)[:longest] for _end in ends for text in texts]  # the rest is not read
-    later = reader.under(adapter, torch.tensor(fed, device=reader.device), cache).logits.cpu()
+    later = reader.network.under(adapter, torch.tensor(fed, device=reader.device), cache).logits.cpu()
     later = later.unflatten(0, (len(ends), len(texts)))
     return [
         [torch.cat([first, rest[: len(text) - 1]]) for text, rest in zip(texts, rests, strict=True)]

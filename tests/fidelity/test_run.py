@@ -7,7 +7,7 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from fidelity import execution, tasks
+from fidelity import execution, rounds, tasks
 from fidelity.execution import report_execute
 from fidelity.leases import LeaseLost, report_claim
 from fidelity.measures.items import known_choices, known_films
@@ -29,7 +29,7 @@ State = Report.State
 @pytest.fixture(autouse=True)
 def surroundings(settings, tmp_path, monkeypatch):
     settings.RUNS_DIR, settings.MODELS_DIR = tmp_path / "runs", tmp_path / "models"
-    monkeypatch.setattr(execution, "AT_ONCE", 1)
+    monkeypatch.setattr(execution, "WRITTEN", 1)
     rung = []
     monkeypatch.setattr(tasks, "_publish", lambda task, *arguments, **_: rung.append(arguments) or True)
     return rung
@@ -321,22 +321,23 @@ def test_a_report_that_fails_too_often_ends_with_a_sentence(report):
 def test_a_cancelled_report_ends_at_once_or_after_a_few_items(engine, report, author):
     run(report, should_stop=Moments(1, lambda: report_cancel(report=report)))
     assert report.state == State.CANCELLED
-    assert 0 < report.rows.exclude(asked_at=None).count() <= execution.AT_ONCE + execution.BESIDE
+    assert 0 < report.rows.exclude(asked_at=None).count() <= execution.WRITTEN + execution.BESIDE
     waiting = report_create(persona=author, version=report.version)[0]
     report_cancel(report=waiting)
     assert waiting.state == State.CANCELLED
     report_delete(report=waiting)
 
 
-def test_words_and_scores_go_on_side_by_side_within_a_control(report):
+def test_a_round_has_the_next_to_be_written_and_the_next_to_be_scored(report):
     execution.plan_keep(report_claim(report_id=report.pk))
+    waiting = list(report.rows.order_by("number"))
     rows = execution._next(report)
-    spoken = [row for row in rows if row.kind in execution.SPOKEN]
-    assert 0 < len(spoken) <= execution.AT_ONCE
-    assert 0 < len(rows) - len(spoken) <= execution.BESIDE
-    assert {row.control for row in rows} == {"persona"}
+    spoken = [row for row in rows if row.kind in rounds.SPOKEN]
+    scored = [row for row in rows if row.kind not in rounds.SPOKEN]
+    assert spoken == [row for row in waiting if row.kind in rounds.SPOKEN][: execution.WRITTEN]
+    assert scored == [row for row in waiting if row.kind not in rounds.SPOKEN][: execution.BESIDE]
     report.version.remote_model = "ft:ada"
-    assert len(execution._next(report)) == execution.AT_ONCE  # what a crash may have paid for twice
+    assert execution._next(report) == waiting[: execution.PAID_AT_ONCE]  # what a crash may have paid for twice
 
 
 def test_a_report_waits_for_a_training_here(engine, report, author):

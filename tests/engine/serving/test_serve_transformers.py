@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,7 +102,7 @@ def read_plainly(backend: TransformersBackend, prompt: str, text: str) -> list[f
 
     before, after = backend._encode(prompt), backend._tokenizer.encode(text, add_special_tokens=False)
     with torch.inference_mode():
-        logits = backend._reader.under(None, torch.tensor([before + after]), None).logits[0].float()
+        logits = backend._network.under(None, torch.tensor([before + after]), None).logits[0].float()
     logs = torch.log_softmax(logits, dim=-1)[len(before) - 1 : -1]
     return [float(row[token]) for row, token in zip(logs, after, strict=True)]
 
@@ -110,17 +111,36 @@ def read_plainly(backend: TransformersBackend, prompt: str, text: str) -> list[f
 def test_texts_scored_together_get_what_each_gets_alone(
     backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch, sees_all: bool
 ) -> None:
-    monkeypatch.setattr(backend._reader, "sees_all", sees_all)  # else as for a model with sliding windows
+    monkeypatch.setattr(backend._network, "sees_all", sees_all)  # else as for a model with sliding windows
     texts = ["a", "abc there", "there we go again"]
     prompts = ("Hello you", "Hello yonder and more", "Hello")
     for several in (prompts, prompts[:1], prompts[1:]):  # the beginning of the ones before is read already
         together = list(backend.score_all(several, texts, None, 0))
         for (prompt, text), found in zip(product(several, texts), together, strict=True):
-            backend._reader.cache = None
+            backend._readers[0].cache = None
             alone = backend.score(prompt, text, None, 0)
             assert [one.logprob for one in alone] == pytest.approx(read_plainly(backend, prompt, text), abs=0.02)
             assert [one.token for one in found] == [one.token for one in alone]
             assert [one.logprob for one in found] == pytest.approx([one.logprob for one in alone], abs=0.02)
+
+
+def test_texts_are_scored_at_once_as_each_alone(tiny_model: Path, adapter: Adapter) -> None:
+    """In the form that scores: each slot reads with a cache of its own, and all under one adapter or none."""
+    from engine.serving.torch_backend import TransformersBackend
+
+    backend = TransformersBackend(BaseModel("tiny", tiny_model, None), fastest=True)
+    backend.load(adapter)
+    prompts, texts = [f"Hello you {number}" for number in range(backend.slots)], ["abc", "there again"]
+
+    def scored(slot: int, under: Adapter | None) -> list[float]:
+        return [one.logprob for found in backend.score_all([prompts[slot]], texts, under, slot) for one in found]
+
+    slots = range(backend.slots)
+    alone = {under: [scored(slot, under) for slot in slots] for under in (None, adapter)}
+    assert alone[None] != alone[adapter]
+    with ThreadPoolExecutor(backend.slots) as pool:
+        for under in (None, adapter) * 10:
+            assert list(pool.map(scored, slots, [under] * backend.slots)) == alone[under]
 
 
 def test_it_stops_when_told_and_goes_on_from_there(backend: TransformersBackend) -> None:
