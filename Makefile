@@ -23,7 +23,7 @@ test: .venv/.installed-dev
 test-fast: .venv/.installed-dev
 	@$(PY) -m pytest -m "not slow and not campaign" $(TWO_AT_ONCE)
 
-# What make test has in a short form: one after the other, half an hour.
+# What make test has in a short form, whole, one after the other: five minutes.
 campaign: .venv/.installed-dev
 	@scripts/test-system.sh
 	@ENGINE_TEST_CACHE=$(CURDIR)/var/test-base $(PY) -m pytest -m campaign
