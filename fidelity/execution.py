@@ -158,9 +158,10 @@ class _ControlRefused(Exception):
 def _ask(claim: Claim, cast: Cast, pool: ThreadPoolExecutor, rows: list[ReportItem]) -> None:
     ask = partial(_asked, cast=cast, language=claim.report.persona.language)
     try:
-        askers = [_asker(cast, row.control) for row in rows]
-        if starts := [asker.scoring for row, asker in zip(rows, askers, strict=True) if asker.scoring and row.options]:
-            starts[0]()  # not by two threads at once
+        for row in rows:  # askers and the server that scores are made here, not by two threads at once
+            asker = _asker(cast, row.control)
+            if row.options and asker.scoring:
+                asker.scoring()
         answered = (asked_together if is_remote(claim.report.version) else asked_side_by_side)(rows, ask, pool)
     except _ControlRefused as refused:
         if refused.control == _Control.PERSONA:
