@@ -58,6 +58,11 @@ class _Prepared:
         return kept[id(self)]
 
 
+def _cursor() -> Any:
+    """One that has the server prepare the statement too, where the database backend has such."""
+    return getattr(connection, "prepared_cursor", connection.cursor)()
+
+
 def _filled(places: Sequence[tuple[str | None, Any]], values: Mapping[str, Any]) -> list[Any]:
     return [values[name] if name else param for name, param in places]
 
@@ -74,7 +79,7 @@ class PreparedRow(_Prepared, Generic[Row]):
     def get(self, **values: Any) -> Row | None:
         """The first row; None where there is none."""
         sql, places, compiler, converters, model, names = self._made(self._compile)
-        with connection.cursor() as cursor:
+        with _cursor() as cursor:
             cursor.execute(sql, _filled(places, self._adapted(values)))
             row = cursor.fetchone()
         if row is None:
@@ -103,7 +108,7 @@ class PreparedUpdate(_Prepared):
 
     def run(self, **values: Any) -> None:
         sql, places = self._made(self._compile)
-        with connection.cursor() as cursor:
+        with _cursor() as cursor:
             cursor.execute(sql, _filled(places, self._adapted(values)))
 
     def _compile(self) -> tuple[str, list[tuple[str | None, Any]]]:
@@ -128,7 +133,7 @@ class PreparedInsert(_Prepared):
             field.get_db_prep_save(field.pre_save(instance, add=True), connection=connection)
             for field in self._model._meta.concrete_fields
         ]
-        with connection.cursor() as cursor:
+        with _cursor() as cursor:
             cursor.execute(sql, params)
 
     def _compile(self, instance: models.Model) -> str:

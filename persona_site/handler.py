@@ -29,7 +29,9 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 TURNS = 16  # plain views that run at a time; more wait in the order of their coming
-QUICK_TURNS = 10  # of views marked `is_quick`, which never wait for the others; most of them wait for the disk together
+# Of views marked `is_quick`, which never wait for the others. Three overlap their waits for the disk or the database;
+# with ten, 300 saves a second spend themselves on threads that wait for each other (docs/performance.md).
+QUICK_TURNS = 3
 SWITCH_SECONDS = 0.0005  # a thread that comes back from the database waits no longer for one that computes
 KEPT = 16  # threads that stay, with their database connections
 MATCH = "persona_site.match"  # in an ASGI scope: what its path was resolved to

@@ -150,7 +150,7 @@ def database(url: str) -> dict[str, Any]:
     except ProgrammingError as error:
         raise SystemExit(f"DATABASE_URL cannot be read: {error}. See docs/settings.md.") from None
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "persona_site.postgresql",
         "NAME": parts.get("dbname", ""),
         "USER": parts.get("user", ""),
         "PASSWORD": parts.get("password", ""),
@@ -158,7 +158,9 @@ def database(url: str) -> dict[str, Any]:
         "PORT": parts.get("port", ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": SERVER_WATCH | {name: value for name, value in parts.items() if name not in NAMED},
+        "OPTIONS": SERVER_WATCH
+        | {"prepare_threshold": 1}
+        | {name: value for name, value in parts.items() if name not in NAMED},
     }
 
 

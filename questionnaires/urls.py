@@ -14,6 +14,7 @@ from questionnaires import (
 )
 
 urlpatterns = [
+    path("p/<uuid:persona_id>/answers/<slug:slug>/", saving_views.answer, name="answer"),  # first: it is asked for most
     path("", views.home, name="home"),
     path("personas/", views.personas, name="personas"),
     path("personas/demo/", views.demo_restore, name="demo_restore"),
@@ -57,7 +58,6 @@ urlpatterns = [
     path("p/<uuid:persona_id>/write/find/", history_views.find, name="find"),
     path("p/<uuid:persona_id>/write/<slug:slug>/", views.question, name="question"),
     path("p/<uuid:persona_id>/write/<slug:slug>/history/", history_views.history, name="history"),
-    path("p/<uuid:persona_id>/answers/<slug:slug>/", saving_views.answer, name="answer"),
     path("p/<uuid:persona_id>/data/", data_views.data, name="data"),
     path("p/<uuid:persona_id>/data/export/<slug:file_format>/", export_views.export, name="export"),
     path("p/<uuid:persona_id>/data/take/", export_views.take, name="take"),

@@ -49,3 +49,42 @@ def test_a_portrait_is_imported_and_exported(database_url, tmp_path):
     assert (report["own"], report["mended"]) == (1, 1)
     exported = manage(database_url, tmp_path, "export_dataset", "--persona", "ada", "--format", "chat")
     assert json.loads(exported)["messages"][-1]["content"] == "Because of ### and 😀."
+
+
+CONNECTION = """
+import os, psycopg
+from django.core.signals import request_started
+from django.db import IntegrityError, connection, transaction
+from accounts.prepared import PreparedInsert
+from accounts.sessions import SessionStore, _session
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+store = SessionStore()
+store["seen"] = "yes"
+store.create()
+for turn in range(3):
+    assert SessionStore(store.session_key)["seen"] == "yes"
+with connection.cursor() as cursor:
+    cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%django_session%'")
+    print("prepared", cursor.fetchone()[0])
+    cursor.execute("SELECT pg_backend_pid()")
+    (pid,) = cursor.fetchone()
+try:
+    with transaction.atomic():
+        PreparedInsert(Session).run(Session.objects.get())
+except IntegrityError:
+    print("refused as by Django")
+print("usable", connection.is_usable())
+with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as other:
+    other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+print("usable", connection.is_usable())
+request_started.send(sender=None, scope={})
+print("after", SessionStore(store.session_key)["seen"])
+"""
+
+
+def test_statements_are_prepared_and_a_closed_connection_is_noticed(database_url, tmp_path):
+    manage(database_url, tmp_path, "migrate")
+    told = manage(database_url, tmp_path, "shell", "-c", CONNECTION).splitlines()
+    assert told[-5:] == ["prepared 1", "refused as by Django", "usable True", "usable False", "after yes"]
