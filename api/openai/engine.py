@@ -8,17 +8,22 @@ from functools import cache
 from typing import Any
 
 import httpx2
+from django.conf import settings
 from django.http import HttpResponseBase, JsonResponse, StreamingHttpResponse
 
 from api.openai.errors import ApiError
 from api.openai.reading import Body
+from chat.errors import ModelUnknown
+from chat.servers import make_ready, servers_of
 from training.engines import engine_headers, engine_is_away, engines_for_async
+from training.vllm import vllm_forget
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 300.0  # of silence: two thousand tokens on a slow computer come in one piece where nobody streams
 STREAM_HEADERS = {"X-Accel-Buffering": "no"}  # nginx would hold the tokens back
 PASSED_ON = {400, 413, 415}  # what is wrong with the request itself; other sentences may name other people's models
 DATA = b"data: "
+EMBEDDINGS = "/v1/embeddings"
 
 
 @dataclass(frozen=True)
@@ -60,15 +65,30 @@ async def _open(stack: AsyncExitStack, asked: Asked) -> httpx2.Response:
     # In ASCII: half of a surrogate pair has no UTF-8, and it is the server that refuses it with a sentence.
     sent: dict[str, Any] = {"content": json.dumps({**asked.body, "model": asked.served}).encode()}
     sent["headers"] = {**engine_headers(), "Content-Type": "application/json"}
-    urls = await engines_for_async(asked.served)
+    urls = await (engines_for_async if asked.path == EMBEDDINGS else servers_of)(asked.served)
     for url in urls[:-1]:
-        try:
-            request = client.stream("POST", url + asked.path, **sent)
-            return await stack.enter_async_context(request)
-        except httpx2.HTTPError:
-            engine_is_away(url)
+        if response := await _tried(stack, client, url, asked, sent):
+            return response
     request = client.stream("POST", urls[-1] + asked.path, **sent)
     return await stack.enter_async_context(request)
+
+
+async def _tried(
+    stack: AsyncExitStack, client: httpx2.AsyncClient, url: str, asked: Asked, sent: dict[str, Any]
+) -> httpx2.Response | None:
+    """None where the next server has to answer."""
+    try:
+        await make_ready(url, asked.served)
+        response = await stack.enter_async_context(client.stream("POST", url + asked.path, **sent))
+    except ModelUnknown:
+        return None
+    except httpx2.HTTPError:
+        engine_is_away(url)
+        return None
+    if response.status_code == 404 and url in settings.VLLM_URLS:
+        vllm_forget(url, asked.served)
+        return None
+    return response
 
 
 @cache

@@ -12,7 +12,7 @@ from django.http import HttpResponseBase
 from accounts.quota_tables import Kind
 from accounts.quotas import quota_check, usage_add
 from api.openai.door import Call, async_door
-from api.openai.engine import Asked, engine_answer
+from api.openai.engine import EMBEDDINGS, Asked, engine_answer
 from api.openai.errors import model_not_found
 from api.openai.model_names import EMBEDDING_MODEL, PERSONA, chat_base, names_known, persona_find, version_find
 from api.openai.persona_chat import persona_answer
@@ -42,7 +42,7 @@ async def embed(call: Call) -> HttpResponseBase:
     name = text(body, "model", MODEL)
     if name != EMBEDDING_MODEL:
         raise model_not_found(name, [EMBEDDING_MODEL])
-    return await engine_answer(Asked("/v1/embeddings", {**body, "stream": None}, name, name, _counter(call)))
+    return await engine_answer(Asked(EMBEDDINGS, {**body, "stream": None}, name, name, _counter(call)))
 
 
 async def _passed(call: Call, path: str, body: Body, name: str) -> HttpResponseBase:

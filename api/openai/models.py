@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from accounts.audit import audit_record
 from api.openai.door import Call, door
 from api.openai.errors import ApiError, model_not_found
 from api.openai.model_names import (
@@ -41,7 +42,9 @@ def retrieve(call: Call, name: str) -> dict[str, Any]:
 def delete(call: Call, name: str) -> dict[str, Any]:
     version = version_find(call.owner, name)
     if version:
+        target = f"version:{version.pk}"
         version_delete(version=version)
+        audit_record(action="version-deleted", actor=call.owner, target=target, where="api")
         return {"id": name, "object": "model", "deleted": True}
     if name in base_models() or persona_find(call.owner, name):
         sentence = "Only a fine-tuned model can be deleted here; a person's portrait is deleted on its page."
