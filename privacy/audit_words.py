@@ -33,6 +33,7 @@ WORDS = {
     "persona-erasure-asked": gettext_noop("Asked to delete a portrait"),
     "account-erased": gettext_noop("Everything of an account was deleted"),
     "persona-erased": gettext_noop("A portrait was deleted"),
+    "version-deleted": gettext_noop("A version was deleted"),
     "retention-changed": gettext_noop("Changed how long things are kept"),
     "connection-made": gettext_noop("Entered a key for a provider"),
     "connection-changed": gettext_noop("Changed a connection to a provider"),

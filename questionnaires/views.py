@@ -14,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.audit import audit_record
 from questionnaires import demo, services, writing
 from questionnaires.models import Answer, Persona, Question, WeeklyQuestion
 from questionnaires.next_best import question_best
@@ -106,6 +107,7 @@ def persona_delete(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
     if request.method == "POST" and (persona.is_demo or request.POST.get("name", "").strip() == persona.name):
         try:
             services.persona_delete(persona=persona)
+            audit_record(action="persona-erased", actor=request.user, target=f"persona:{persona_id}")
         except services.Refused as refused:
             messages.error(request, str(refused))
             return redirect("personas")

@@ -191,5 +191,6 @@ def version_delete(request: HttpRequest, persona_id: uuid.UUID, version_id: uuid
         context["fault"] = str(refused)
         return render(request, "training/version_delete.html", context, status=refused.status)
     versions.version_delete(version=version)
+    audit_record(action="version-deleted", actor=request.user, target=f"version:{version_id}")
     messages.success(request, _("Version %(number)d was deleted.") % {"number": version.number})
     return redirect("train", persona_id)

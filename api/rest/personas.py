@@ -7,6 +7,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Field, Router, Schema, Status
 
+from accounts.audit import audit_record
 from api.rest.access import door
 from api.rest.errors import REFUSALS
 from api.rest.pages import Page, Part, page_of
@@ -87,6 +88,7 @@ def persona_delete(request: HttpRequest, persona_id: UUID, name: str) -> Any:
     if name.strip() != persona.name:
         raise Refused("The name is another one: nothing was deleted. Send the persona's own name.")
     services.persona_delete(persona=persona)
+    audit_record(action="persona-erased", actor=visitor(request), target=f"persona:{persona_id}", where="api")
     return Status(204, None)
 
 

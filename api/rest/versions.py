@@ -7,6 +7,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Field, Router, Schema, Status
 
+from accounts.audit import audit_record
 from api.rest.access import door
 from api.rest.errors import REFUSALS
 from api.rest.pages import Page, Part, PersonaId, page_of
@@ -67,4 +68,5 @@ def version_delete(request: HttpRequest, persona_id: PersonaId, version_id: UUID
     if at_provider:
         leftovers_delete(version=version)
     versions.version_delete(version=version)
+    audit_record(action="version-deleted", actor=request.user, target=f"version:{version_id}", where="api")
     return Status(204, None)

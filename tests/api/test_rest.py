@@ -6,6 +6,7 @@ import uuid
 import pytest
 from django.test import Client
 
+from accounts.models import AuditEvent
 from api.tokens import token_create
 from questionnaires.models import Answer, Question, Topic
 from tests.security.world import SECRET, world_make
@@ -48,6 +49,7 @@ def test_a_persona_is_made_listed_and_deleted_by_its_name(program):
     assert [row["id"] for row in program.get(OF).json()["items"]] == [made["id"]]
     assert send(program, "DELETE", f"{OF}/{made['id']}?name=Bob").status_code == 400
     assert send(program, "DELETE", f"{OF}/{made['id']}?name=Ada+L.").status_code == 204
+    assert AuditEvent.objects.get(action="persona-erased").where == "api"
     assert program.get(f"{OF}/{made['id']}").status_code == 404
 
 
@@ -174,6 +176,8 @@ def test_versions_change_hands_and_go(program, persona):
     address = f"{OF}/{persona.pk}/versions"
     assert send(program, "POST", f"{address}/{second.pk}/current").json()["is_current"] is True
     assert send(program, "DELETE", f"{address}/{second.pk}").status_code == 204
+    noted = AuditEvent.objects.get(action="version-deleted")
+    assert (noted.where, noted.target, noted.actor) == ("api", f"version:{second.pk}", persona.owner)
     assert [(row["id"], row["is_current"]) for row in program.get(address).json()["items"]] == [(str(first.pk), True)]
 
 
