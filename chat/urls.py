@@ -17,6 +17,7 @@ urlpatterns = [
     path(_CHAT + "blind/", blind_views.blind, name="blind"),
     path(_CHAT + "blind/<uuid:pair_id>/", blind_views.blind_pick, name="blind_pick"),
     path(_CONVERSATION, views.conversation, name="chat_conversation"),
+    path(_CONVERSATION + "newest/", views.newest, name="chat_newest"),
     path(_CONVERSATION + "message/", views.message, name="chat_message"),
     path(_CONVERSATION + "new/", views.new, name="chat_new"),
     path(_CONVERSATION + "rename/", conversation_views.rename, name="chat_rename"),

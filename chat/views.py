@@ -56,6 +56,13 @@ def conversation(request: HttpRequest, persona_id: uuid.UUID, conversation_id: u
     return room(request, found.persona, found)
 
 
+@require_GET
+def newest(request: HttpRequest, persona_id: uuid.UUID, conversation_id: uuid.UUID) -> JsonResponse:
+    """Number of the last message that the page would show: another one came by Telegram, or from another page."""
+    found = conversation_or_404(request, persona_id, conversation_id)
+    return JsonResponse({"newest": found.head.number if found.head else 0})
+
+
 def _branch_at(found: Conversation, key: str) -> None:
     with suppress(ValueError, Message.DoesNotExist):
         message = found.messages.get(pk=uuid.UUID(key))

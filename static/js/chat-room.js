@@ -1,7 +1,9 @@
 // The chat room: sends a message, shows the reply while it comes, stops it. Without this file the form posts the page.
 import { csrfToken, operationId } from "./page.js";
-import { sent } from "./chat-swap.js";
+import { sent, talkOf } from "./chat-swap.js";
 import { canDictate, canSpeak, dictate, speak } from "./chat-voice.js";
+
+const LOOK_MS = 5000; // between two looks for what was said elsewhere, in Telegram for one
 
 class ChatRoom extends HTMLElement {
   connectedCallback() {
@@ -20,11 +22,12 @@ class ChatRoom extends HTMLElement {
     this.toggleAttribute("data-speaks", canSpeak);
     addEventListener("pagehide", () => this.leave());
     if (!this.followRunning() && this.dataset.warm) fetch(this.dataset.warm, { method: "POST", headers: { "X-CSRFToken": csrfToken() } }).catch(() => {}); // the message will tell
+    if (this.dataset.newest) this.looking = setInterval(() => this.look(), LOOK_MS);
     if (matchMedia("(min-width: 48rem)").matches) this.field.focus({ preventScroll: true });
     if (this.querySelector(".said") && !location.hash) this.down();
   }
 
-  disconnectedCallback() { this.source?.close(); }
+  disconnectedCallback() { this.source?.close(); clearInterval(this.looking); }
 
   part(name) { return this.querySelector(`[data-part="${name}"]`); }
 
@@ -50,6 +53,19 @@ class ChatRoom extends HTMLElement {
     const article = (place && document.getElementById(place)) || [...this.querySelectorAll(".reply")].pop();
     article?.querySelector("summary, button")?.focus({ preventScroll: true });
     this.part("announce").textContent = article?.querySelector(".kept, .words")?.textContent || "";
+  }
+
+  /** Takes over what was said in this conversation from elsewhere, unless the person is busy in the talk. */
+  async look() {
+    const isBusy = () => document.hidden || this.reply || this.sending || this.part("talk").querySelector("details[open], :focus-visible");
+    const shown = [...this.querySelectorAll(".said, .reply")].pop()?.id;
+    if (!shown || isBusy()) return;
+    const answer = await fetch(this.dataset.newest).then((response) => (response.ok ? response.json() : {}), () => ({}));
+    if (!answer.newest || `m${answer.newest}` === shown || isBusy()) return;
+    const { talk } = await talkOf(fetch(this.dataset.page)).catch(() => ({}));
+    if (!talk || isBusy()) return;
+    this.keepDown(() => this.part("talk").replaceWith(document.adoptNode(talk)));
+    if (!this.followRunning()) this.part("announce").textContent = [...this.querySelectorAll(".reply .words")].pop()?.textContent || "";
   }
 
   chosen() {

@@ -93,6 +93,22 @@ def test_stop_by_a_key_go_on_another_reply_and_back(page, engine, told):
     page.get_by_text("1/2").wait_for()
 
 
+def test_what_is_said_elsewhere_shows_on_an_open_page(page, engine, told):
+    engine.replies = [["By the sea."], [f" word{number}" for number in range(40)]]
+    ask(page, "Where are you from?")
+    ended(page)
+    page.get_by_role("textbox", name="Your message").fill("half a sen")
+    other = page.context.new_page()
+    other.goto(page.url)
+    engine.pause = 0.3
+    ask(other, "And then?")
+    page.locator(".said", has_text="And then?").wait_for()
+    page.locator(".reply[aria-busy] .words", has_text="word0").wait_for()  # it comes word by word here as well
+    assert ended(page).locator(".words", has_text="word39").is_visible()
+    assert page.get_by_role("textbox", name="Your message").input_value() == "half a sen"
+    assert page.locator(".reply").count() == other.locator(".reply").count() == 2
+
+
 def test_an_edited_message_and_its_branches(page, engine, told):
     engine.replies = [["By the sea."], ["Ada."]]
     ask(page, "Where are you from?")

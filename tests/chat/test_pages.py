@@ -12,7 +12,7 @@ from chat.models import BlindPair, Conversation, Correction, Message
 from questionnaires.models import Answer
 from tests.chat.conftest import make_version
 
-GETS = ("chat", "chat_conversation", "chat_stream", "chat_find", "corrections", "chat_export", "blind")
+GETS = ("chat", "chat_conversation", "chat_newest", "chat_stream", "chat_find", "corrections", "chat_export", "blind")
 OF_A_REPLY = ("chat_stop", "chat_again", "chat_more", "chat_correct", "chat_show")
 POSTS = ("chat_message", "chat_warm", "chat_new", "chat_rename", "chat_delete", "chat_restore", "chat_close",
          "correction_undo", "blind_pick", *OF_A_REPLY)  # fmt: skip
@@ -33,6 +33,17 @@ def urls(persona, talk_id, post, version):
     places |= {"chat_export": [persona.pk, talk_id, "json"], "correction_undo": [persona.pk, correction.pk]}
     places["blind_pick"] = [persona.pk, pair.pk]
     return {name: reverse(name, args=places.get(name, [persona.pk, talk_id])) for name in URLS}
+
+
+def test_an_open_page_learns_of_a_newer_message(visitor, persona, talk_id, post):
+    address = reverse("chat_newest", args=[persona.pk, talk_id])
+    numbers = []
+    for _message in range(2):
+        reply = post()
+        Message.objects.filter(pk=reply.pk).update(state=Message.State.DONE)
+        numbers.append(visitor.get(address).json()["newest"])
+        assert numbers[-1] == reply.number
+    assert numbers[1] > numbers[0]
 
 
 def test_every_address_of_the_app_is_walked_here():
