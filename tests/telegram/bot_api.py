@@ -161,7 +161,12 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_POST(self):
-        raw = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
+        length = int(self.headers.get("content-length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # its asker went away before it had said all: no request yet
+            self.close_connection = True
+            return None
+        raw = body.decode()
         parameters = {name: decoded(value) for name, value in parse_qsl(raw, keep_blank_values=True)}
         match = re.fullmatch(r"/bot([^/]+)/(\w+)", self.path)
         if self.api.server is None:

@@ -3,6 +3,7 @@
 import hmac
 import inspect
 import json
+import socket
 from datetime import timedelta
 
 import pytest
@@ -40,6 +41,14 @@ def test_the_loopback_telegram_knows_the_parameters_that_the_library_knows(metho
     known = set(inspect.signature(getattr(telegram.Bot, named)).parameters)
     required, optional = DOCUMENTED[method]
     assert required | optional <= known
+
+
+def test_the_loopback_telegram_ignores_a_request_that_broke_off(api):
+    with socket.create_connection(("127.0.0.1", api.port)) as asker:
+        asker.sendall(f"POST /bot{TOKEN}/setMyCommands HTTP/1.1\r\nContent-Length: 50\r\n\r\n".encode())
+        asker.shutdown(socket.SHUT_WR)
+        assert asker.recv(100) == b""
+    assert api.calls == []
 
 
 @pytest.mark.parametrize(
