@@ -19,7 +19,14 @@ import numpy as np
 from engine.retrieval import Retriever, space
 from engine.retrieval.bm25 import BM25
 from engine.retrieval.encoder import Array, Encoder
-from engine.retrieval.tuning.data import HELD_OUT, Person, development_persons, read_development
+from engine.retrieval.tuning.data import (
+    HELD_OUT,
+    RUSSIAN,
+    Person,
+    development_persons,
+    read_development,
+    written_persons,
+)
 
 Scorer = Callable[[str], Array]
 
@@ -102,13 +109,19 @@ def total(label: str, rows: Sequence[Row], persons: Sequence[Person]) -> str:
     return Row("shipped", f"**{label}**", asked, first, third, float(told), float(never), speed).markdown()
 
 
+def measured_persons() -> list[Person]:
+    """The development persons, and those who speak Russian that nothing was tuned on."""
+    russian = [person for person in written_persons(RUSSIAN, "ru") if person.name in HELD_OUT]
+    return [*development_persons(), *russian]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--persons", nargs="*", type=Path, help="files in the format of benchmarks/data/personas")
     parser.add_argument("--weights", type=Path, help="weights other than the shipped ones")
     arguments = parser.parse_args()
     space.WEIGHTS = arguments.weights or space.WEIGHTS
-    persons = [read_development(path) for path in arguments.persons] if arguments.persons else development_persons()
+    persons = [read_development(path) for path in arguments.persons or []] or measured_persons()
     print("| person | method | right first | in three | never told, refused | told, refused | ms |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
@@ -118,8 +131,10 @@ def main() -> None:
             rows = rows_of(person, retriever, encoder)
             results.append((person, rows[0]))
             print("\n".join(row.markdown() for row in rows), flush=True)
-    for label, kept in (("not tuned on", True), ("tuned on", False)):
-        chosen = [(p, row) for p, row in results if (p.name in HELD_OUT) is kept and p.language == "en" and p.unknown]
+    for label, kept, language in (("not tuned on", True, "en"), ("tuned on", False, "en"), ("Russian*", True, "ru")):
+        chosen = [
+            (p, row) for p, row in results if (p.name in HELD_OUT) is kept and p.language == language and p.unknown
+        ]
         if chosen:
             print(total(label, [row for _, row in chosen], [person for person, _ in chosen]))
     print(f"\nPeak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000:.0f} MB")

@@ -28,9 +28,9 @@ class Case:
     """One message before its candidates: k answers, best first."""
 
     query_tokens: Array
-    """(words, 64); empty where the encoder shows no token states."""
+    """(words, directions): 64 in English, 128 elsewhere."""
     answers: list[Array]
-    """k arrays of shape (their tokens, 64)."""
+    """k arrays of shape (their tokens, directions); none for a gate that learned without tokens."""
     question_tokens: npt.NDArray[np.intp]
     """(k,) how many of an answer's tokens belong to its question."""
     features: Array
@@ -102,7 +102,7 @@ def forward(parameters: Mapping[str, Array], case: Case) -> Array:
 
 
 def _read(parameters: Mapping[str, Array], query: Array, tokens: Array, question: int) -> tuple[float, float]:
-    """How well an answer's tokens (m, 64) cover the message's (n, 64): on the words that matter, and on the worst."""
+    """How well an answer's tokens (m, d) cover the message's (n, d): on the words that matter, and on the worst."""
     if not len(tokens):
         return 0.0, 0.0
     alike = query @ tokens.T

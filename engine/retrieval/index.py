@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from engine.retrieval.bm25 import BM25
 from engine.retrieval.documents import Document, fingerprint, joint, passages
-from engine.retrieval.encoder import Array, Encoder, pooled
+from engine.retrieval.encoder import Array
 from engine.retrieval.space import Space
 from engine.retrieval.stored import Known, StoredSets
 
@@ -107,15 +107,11 @@ def encode(documents: Sequence[Document], space: Space, known: Known | None = No
     plain, joints = texts_of(documents)
     vectors, tokens = dict(known.vectors if known else {}), dict(known.tokens if known else {})
     new = [text for text in dict.fromkeys(plain) if text not in vectors]
-    if not isinstance(space.encoder, Encoder) or space.projection is None:
-        new += [text for text in dict.fromkeys(joints) if text not in vectors]
-        vectors |= zip(new, space.encoder.embed(new) if new else [], strict=True)
-        return {"vectors": np.stack([vectors[text] for text in [*plain, *joints]])}
     vectors |= zip(new, space.encoder.embed(new), strict=True)
     read = [text for text in dict.fromkeys(joints) if text not in tokens]
-    states = space.encoder.states(read)
-    vectors |= zip(read, pooled(states), strict=True)
-    tokens |= {text: space.projection(state) for text, state in zip(read, states, strict=True)}
+    read_vectors, read_tokens = space.read(read)
+    vectors |= zip(read, read_vectors, strict=True)
+    tokens |= zip(read, read_tokens, strict=True)
     parts = [tokens[text] for text in joints]
     lengths = np.array([len(part) for part in parts], dtype=np.float32)
     everything = np.stack([vectors[text] for text in [*plain, *joints]])
@@ -176,12 +172,9 @@ def _tokens(
     documents: Sequence[Document], arrays: Mapping[str, Array], space: Space
 ) -> tuple[list[Array], npt.NDArray[np.intp]]:
     """Each document's tokens, and how many of them belong to its question."""
-    if "tokens" not in arrays or not isinstance(space.encoder, Encoder):
-        return [], np.zeros(len(documents), dtype=np.intp)
     ends = np.cumsum(arrays["lengths"]).astype(np.intp)
-    questions = space.encoder.tokenizer.encode_batch([document.questions[0] for document in documents])
-    counts = np.array([len(encoding.ids) - 2 for encoding in questions], dtype=np.intp)
-    return np.split(arrays["tokens"], ends[:-1]), counts
+    counts = space.encoder.word_counts([document.questions[0] for document in documents])
+    return np.split(arrays["tokens"], ends[:-1]), np.array(counts, dtype=np.intp)
 
 
 def _wordings(documents: Sequence[Document]) -> list[list[str]]:

@@ -11,7 +11,7 @@ import numpy as np
 from engine.follow_up import needs_context
 from engine.retrieval.bm25 import terms
 from engine.retrieval.documents import Document
-from engine.retrieval.encoder import Array, Encoder, pooled
+from engine.retrieval.encoder import Array
 from engine.retrieval.gate import Gate, case_of
 from engine.retrieval.index import Index, IndexStore
 from engine.retrieval.multilingual import is_english, is_latin
@@ -84,7 +84,7 @@ class Retriever:
 
 @dataclass(frozen=True)
 class _Message:
-    """A text as the index sees it: its tokens (n, 64), and its cosines (3, documents) in each view of the index."""
+    """A text as the index sees it: its tokens (n, d), and its cosines (3, documents) in each view of the index."""
 
     text: str
     tokens: Array
@@ -107,7 +107,7 @@ class _Reader:
         return [view for view in (self.index, self.index.plain) if view]
 
     def read(self, text: str, is_whole: bool = True) -> _Message:
-        vector, tokens = _encoded(text, self.space)
+        vector, (tokens,) = self.space.read([text])
         queries = self.space.adapter.queries(vector)
         closest = float(self.index.wordings.best(queries).max())
         return _Message(text, tokens, [view.fields(queries, is_whole)[:, 0] for view in self.views], closest)
@@ -149,14 +149,6 @@ def _probability(reader: _Reader, messages: Sequence[_Message]) -> float:
         return reader.probability(messages[0])
     alone, before, both = messages
     return 1.0 if reader.is_asked(alone) else max(reader.probability(before), reader.probability(both))
-
-
-def _encoded(text: str, space: Space) -> tuple[Array, Array]:
-    """A text as a vector (1, 384), and its tokens (n, 64); none where the encoder shows no token states."""
-    if isinstance(space.encoder, Encoder) and space.projection is not None:
-        states = space.encoder.states([text])
-        return pooled(states), space.projection(states[0])
-    return space.encoder.embed([text]), np.zeros((0, 0), dtype=np.float32)
 
 
 def _language(documents: Sequence[Document]) -> bool:

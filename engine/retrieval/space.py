@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.retrieval.askings import Askings
-from engine.retrieval.encoder import Array, Encoder, unit
+from engine.retrieval.encoder import Array, Encoder, pooled, unit
 from engine.retrieval.multilingual import MultilingualEncoder
 
 WEIGHTS = Path(__file__).with_name("weights.npz")
@@ -40,41 +40,49 @@ class Adapter:
 
 @dataclass(frozen=True)
 class TokenProjection:
-    """The 64 main directions of token states: all that the gate looks at, and what an index can afford to keep."""
+    """The main directions of token states: all that the gate looks at, and what an index can afford to keep."""
 
     mean: Array
     directions: Array
 
     def __call__(self, states: Array) -> Array:
-        """Unit vectors (tokens, 64) of the words, without [CLS] and [SEP], from states (tokens + 2, 384)."""
-        return unit((states[1:-1] - self.mean) @ self.directions)
+        """Unit vectors (tokens, directions) from the states (tokens, 384) of a text's own tokens."""
+        return unit((states - self.mean) @ self.directions)
 
 
 @dataclass(frozen=True)
 class Space:
-    """Everything that goes with one encoder. `projection` is None where the encoder shows no token states."""
+    """Everything that goes with one encoder."""
 
     name: str
-    encoder: Encoder | MultilingualEncoder
+    encoder: Encoder
     adapter: Adapter
-    projection: TokenProjection | None
+    projection: TokenProjection
     version: str
     """Names the vectors: sets encoded under another version are not used."""
     askings: Askings | None = None
     doubt: float = 0.0
     """Log-odds that the gate's reading with askings loses, since it learned without them."""
 
+    def read(self, texts: Sequence[str]) -> tuple[Array, list[Array]]:
+        """Unit vectors (n, 384) of texts, and of each the unit vectors (tokens, directions) of its tokens."""
+        states = self.encoder.states(texts)
+        return pooled(states), [self.projection(self.encoder.words(state)) for state in states]
+
 
 def english() -> Space:
     """all-MiniLM-L6-v2 with what was tuned on it."""
     version = f"english-{weights_version()}"
-    return Space("english", Encoder(), load_adapter("english"), load_projection(), version, Askings("english"), DOUBT)
+    return Space(
+        "english", Encoder(), load_adapter("english"), load_projection("english"), version, Askings("english"), DOUBT
+    )
 
 
 def multilingual() -> Space:
     """multilingual-e5-small with what was tuned on it."""
     name = "multilingual"
-    return Space(name, MultilingualEncoder(), load_adapter(name), None, f"{name}-{weights_version()}", Askings(name))
+    version = f"{name}-{weights_version()}"
+    return Space(name, MultilingualEncoder(), load_adapter(name), load_projection(name), version, Askings(name))
 
 
 def load_adapter(name: str) -> Adapter:
@@ -97,8 +105,9 @@ UNTUNED = Adapter(_NOTHING, _NOTHING, np.ones(3, dtype=np.float32))
 """Leaves the encoder's vectors as they are."""
 
 
-def load_projection() -> TokenProjection:
-    return TokenProjection(array("english/tokens/mean"), array("english/tokens/directions"))
+def load_projection(name: str) -> TokenProjection:
+    """The directions that the gate of the space `name` looks at."""
+    return TokenProjection(array(f"{name}/tokens/mean"), array(f"{name}/tokens/directions"))
 
 
 def array(name: str) -> Array:

@@ -20,7 +20,7 @@ def test_the_persons_are_whole_and_nothing_learns_from_them() -> None:
         assert all(25 <= len(told.answer.split()) <= 60 for told in person.told)
     learned = {
         answer.answer
-        for person in [*data.written_persons(), *data.written_persons(data.MORE)]
+        for person in [*data.written_persons(), *data.written_persons(data.MORE), *data.written_persons(data.RUSSIAN)]
         for answer in person.answers
     } | {answer.answer for person in data.development_persons() for answer in person.answers}
     assert not learned & {told.answer for person in persons for told in person.told}

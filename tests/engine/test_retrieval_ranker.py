@@ -151,9 +151,9 @@ def test_an_edited_answer_alone_is_encoded_again(tmp_path: Path, monkeypatch: py
 def test_russian_texts_known_before_are_not_encoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Retriever(tmp_path).prepare(RUSSIAN)
     encoded: list[str] = []
-    original = MultilingualEncoder.embed
+    original = MultilingualEncoder.states
     monkeypatch.setattr(
-        MultilingualEncoder, "embed", lambda self, texts: encoded.extend(texts) or original(self, texts)
+        MultilingualEncoder, "states", lambda self, texts: encoded.extend(texts) or original(self, texts)
     )
     Retriever(tmp_path).prepare(RUSSIAN[::-1])
     assert encoded == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -14,10 +14,12 @@ PERSONS = Path(__file__).with_name("persons")
 """Terse answers, sideways questions."""
 MORE = PERSONS / "more"
 """Longer answers, plainer questions: they teach the gate, and taught the ranking nothing (docs/retrieval.md)."""
+RUSSIAN = PERSONS / "russian"
+"""The same in Russian."""
 DEVELOPMENT = ROOT / "benchmarks" / "data" / "personas"
 TOPICS = ROOT / "questionnaires" / "data" / "topics"
-HELD_OUT = ("priya", "tomas")
-"""The development persons that nothing is ever tuned on."""
+HELD_OUT = ("priya", "tomas", "inga", "tamara")
+"""The persons that nothing is ever tuned on."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,10 @@ class Person:
     unknown: list[str] = field(default_factory=list)
 
 
-def written_persons(folder: Path = PERSONS) -> list[Person]:
+def written_persons(folder: Path = PERSONS, language: str = "en") -> list[Person]:
     """The persons of `folder/*.txt`: "=" question | answer, "+" asked another way, "-" and "?" never told."""
-    return [parse(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.txt"))]
+    persons = [parse(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.txt"))]
+    return [replace(person, language=language) for person in persons]
 
 
 def parse(name: str, text: str) -> Person:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from engine.retrieval.documents import fingerprint, passages
-from engine.retrieval.encoder import Array, Encoder, pooled, save_arrays
+from engine.retrieval.encoder import Array, Encoder, save_arrays
 from engine.retrieval.gate import case_of
 from engine.retrieval.index import Index, assemble, encode
 from engine.retrieval.space import Space, TokenProjection
@@ -23,7 +23,6 @@ NEVER = 1.5
 """Weight of a message that no answer fits; written by hand, hence trusted."""
 HIDDEN_ANSWER = 0.4
 """Weight of a message whose answer was taken away: another answer may still touch on it."""
-DIRECTIONS = 64
 FAR = np.float32(-3)
 """A cosine that takes an answer out of the ranking."""
 
@@ -38,12 +37,12 @@ class Encoded:
     tokens: list[Array]
 
 
-def projection_of(encoder: Encoder, texts: Sequence[str]) -> TokenProjection:
+def projection_of(encoder: Encoder, texts: Sequence[str], count: int) -> TokenProjection:
     """The main directions of the token states of these texts."""
-    states = np.concatenate([state[1:-1] for state in encoder.states(texts)])
+    states = np.concatenate([encoder.words(state) for state in encoder.states(texts)])
     mean = states.mean(axis=0)
     directions, _, _ = np.linalg.svd(((states - mean).T @ (states - mean)).astype(np.float64))
-    return TokenProjection(mean, directions[:, :DIRECTIONS].astype(np.float32))
+    return TokenProjection(mean, directions[:, :count].astype(np.float32))
 
 
 def encode_person(person: Person, space: Space, cache: Path) -> Encoded:
@@ -57,8 +56,6 @@ def encode_person(person: Person, space: Space, cache: Path) -> Encoded:
     with np.load(path) as stored:
         arrays = {name: stored[name] for name in stored.files}
     messages = arrays.pop("messages")
-    if "message_tokens" not in arrays:
-        return Encoded(person, arrays, messages, [np.zeros((0, 0), dtype=np.float32)] * len(texts))
     ends = np.cumsum(arrays.pop("message_lengths")).astype(int)
     return Encoded(person, arrays, messages, np.split(arrays.pop("message_tokens"), ends[:-1]))
 
@@ -110,12 +107,9 @@ def _example(
 
 
 def _encode_messages(texts: Sequence[str], space: Space) -> dict[str, Array]:
-    if not isinstance(space.encoder, Encoder) or space.projection is None:
-        return {"messages": space.encoder.embed(texts)}
-    states = space.encoder.states(texts)
-    tokens = [space.projection(state) for state in states]
+    vectors, tokens = space.read(texts)
     return {
-        "messages": pooled(states),
+        "messages": vectors,
         "message_tokens": np.concatenate(tokens),
         "message_lengths": np.array([len(part) for part in tokens], dtype=np.float32),
     }
