@@ -6,7 +6,7 @@ The chat room and the command `ask` both answer here, so that a figure measured 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -36,7 +36,8 @@ Manner = Conversation.Manner
 class Asked:
     """A message, what the person said before it (for retrieval), and earlier turns (for the prompt).
 
-    `attempt` counts the replies that it got already; `begun` is the beginning of the reply where that is there.
+    `attempt` counts the replies that it got already; `begun` is the beginning of the reply where that is there;
+    `may_quote`: whether the answer itself may be shown where the model has no words for it.
     """
 
     text: str
@@ -45,6 +46,7 @@ class Asked:
     manner: str = Manner.NATURAL
     attempt: int = 0
     begun: str = ""
+    may_quote: bool = True
 
     @property
     def temperatures(self) -> tuple[float, ...]:
@@ -81,8 +83,8 @@ async def answer(*, speaker: Speaker, told: Sequence[Told], asked: Asked) -> Asy
     if grounding.kind is Kind.UNKNOWN:
         yield Reply("", grounding, clock.figures(grounding))
     elif grounding.kind is Kind.NOTE and asked.manner == Manner.STRICT:
-        yield grounding.notes[0].answer
-        yield Reply(grounding.notes[0].answer, grounding, clock.figures(grounding) | {"quoted": True})
+        for event in _quoted(grounding, clock):
+            yield event
     else:
         if grounding.kind is Kind.SMALL_TALK and speaker.elsewhere is None:
             speaker = bare_speaker(
@@ -91,6 +93,13 @@ async def answer(*, speaker: Speaker, told: Sequence[Told], asked: Asked) -> Asy
         async with aclosing(_spoken(speaker, asked, grounding, clock)) as events:
             async for event in events:
                 yield event
+
+
+def _quoted(grounding: Grounding, clock: _Clock) -> Iterator[Event]:
+    """The answer itself, and marked as such."""
+    text = grounding.notes[0].answer
+    yield text
+    yield Reply(text, grounding, clock.figures(grounding) | {"quoted": True})
 
 
 async def _spoken(speaker: Speaker, asked: Asked, grounding: Grounding, clock: _Clock) -> AsyncGenerator[Event, None]:
@@ -117,6 +126,10 @@ async def _spoken(speaker: Speaker, asked: Asked, grounding: Grounding, clock: _
             yield Reply(asked.begun, grounding, clock.figures(grounding) | {"finish": "stop"})
             return
         yield Again()
+    if grounding.kind is Kind.NOTE and asked.may_quote:  # the model has no words for it, the person had
+        for event in _quoted(grounding, clock):
+            yield event
+        return
     sentence = _("The model found no words of its own for this. Ask in other words, or train on more answers.")
     yield Reply("", grounding, clock.figures(grounding), error=sentence)
 

@@ -27,7 +27,10 @@ async def blind(request: HttpRequest, persona_id: uuid.UUID) -> HttpResponse:
         try:
             await _next(persona)
             return redirect("blind", persona_id)
-        except (Refused, EngineError) as error:
+        except Refused as nothing:  # a result, not a mistake: there is no pair to show
+            messages.info(request, str(nothing))
+            return redirect("blind", persona_id)
+        except EngineError as error:
             fault = str(error)
     return await sync_to_async(_page)(request, persona, fault)
 
@@ -48,7 +51,7 @@ def _page(request: HttpRequest, persona: Persona, fault: str) -> HttpResponse:
         score = pairs.score_get(old=old, new=new)
         context |= {"old": old, "new": new, "score": score, "pair": pairs.pair_open(old=old, new=new)}
         context |= {"low": round(100 * score.low), "high": round(100 * score.high)}
-    return render(request, "chat/blind.html", context, status=400 if fault else 200)
+    return render(request, "chat/blind.html", context, status=503 if fault else 200)
 
 
 @require_POST

@@ -162,15 +162,18 @@ async def _work(reply: Message, progress: Progress) -> dict[str, Any]:
 
 
 def _task(reply_id: UUID) -> Task:
-    reply = Message.objects.select_related("conversation__persona", "version__connection", "parent").get(pk=reply_id)
+    reply = Message.objects.select_related(
+        "conversation__persona", "conversation__share", "version__connection", "parent"
+    ).get(pk=reply_id)
     persona = reply.conversation.persona
     dialogue = dialogue_get(reply=reply)
+    share = reply.conversation.share
     how = {"manner": reply.conversation.manner, "attempt": reply.attempt, "begun": reply.text}
     return Task(
         reply_id=reply_id,
         speaker=speaker_get(persona=persona, version=reply.version),
         told=told_in(conversation=reply.conversation),
-        asked=Asked(dialogue.text, dialogue.context, dialogue.turns, **how),
+        asked=Asked(dialogue.text, dialogue.context, dialogue.turns, may_quote=share is None or share.may_quote, **how),
     )
 
 

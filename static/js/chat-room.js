@@ -41,10 +41,10 @@ class ChatRoom extends HTMLElement {
   async swap(event) {
     if (!event.target.matches("[data-swap]")) return;
     event.preventDefault();
-    if (this.reply || this.sending) return;
-    this.sending = true;
-    const { talk, fault } = await sent(event.target, event.submitter, this.dataset, this.chosen());
-    this.sending = false;
+    if (this.reply || this.sending || this.swapping) return;
+    this.swapping = sent(event.target, event.submitter, this.dataset, this.chosen());
+    const { talk, fault } = await this.swapping;
+    this.swapping = null;
     this.fault(fault || "");
     if (fault) return this.part("fault").focus();
     const place = event.target.closest("article")?.id;
@@ -57,7 +57,7 @@ class ChatRoom extends HTMLElement {
 
   /** Takes over what was said in this conversation from elsewhere, unless the person is busy in the talk. */
   async look() {
-    const isBusy = () => document.hidden || this.reply || this.sending || this.part("talk").querySelector("details[open], :focus-visible");
+    const isBusy = () => document.hidden || this.reply || this.sending || this.swapping || this.part("talk").querySelector("details[open], :focus-visible");
     const shown = [...this.querySelectorAll(".said, .reply")].pop()?.id;
     if (!shown || isBusy()) return;
     const answer = await fetch(this.dataset.newest).then((response) => (response.ok ? response.json() : {}), () => ({}));
@@ -101,6 +101,7 @@ class ChatRoom extends HTMLElement {
   }
 
   async send() {
+    await this.swapping; // a correction on its way, say: the message goes right behind it
     const text = this.field.value.trim();
     if (!text || this.reply || this.sending) return;
     this.sending = true;

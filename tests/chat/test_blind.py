@@ -82,8 +82,14 @@ def test_the_next_pair_is_made_by_the_page(engine, told, persona, visitor, both)
     engine.status["/v1/rerank"] = 500
     BlindPair.objects.update(pick="old")
     failed = visitor.post(reverse("blind", args=[persona.pk]))
-    assert failed.status_code == 400
+    assert failed.status_code == 503
     assert "failed while it answered" in failed.content.decode()
+
+
+def test_a_pair_that_is_the_same_is_a_message_and_no_mistake(engine, told, persona, visitor, both):
+    done = visitor.post(reverse("blind", args=[persona.pk]), follow=True)
+    assert done.status_code == 200
+    assert "word for word" in done.content.decode()
 
 
 def test_one_version_is_nothing_to_compare(persona, version, visitor):

@@ -283,8 +283,20 @@ def test_an_unfit_reply_is_tried_once_more_less_strictly(engine, told, post, unf
     assert reply.figures["tries"] == 2
 
 
-def test_a_second_loop_is_owned_up_to(engine, told, answered):
+def test_after_a_second_loop_the_answer_itself_is_quoted(engine, told, post):
     engine.replies = [LOOP]
+    reply = post()
+    [events] = listen(reply)
+    reply.refresh_from_db()
+    assert (reply.state, reply.text, reply.figures["quoted"]) == ("done", "By the sea, in Nida.", True)
+    assert texts(events).endswith("By the sea, in Nida.")
+    assert reply.sources[0]["slug"] == "q0"
+    assert len(engine.generated) == 2
+
+
+def test_a_second_loop_without_an_answer_is_owned_up_to(engine, told, answered, manner):
+    manner("free")
+    engine.known, engine.replies = False, [LOOP]
     reply = answered()
     assert (reply.state, reply.text) == ("failed", "")
     assert "no words of its own" in reply.error

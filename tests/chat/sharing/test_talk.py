@@ -120,6 +120,16 @@ def test_with_leave_to_quote_the_answer_stands_under_the_reply(make, engine, tol
     assert told[0].text not in words(visitor.come())
 
 
+@pytest.mark.parametrize(("may_quote", "is_quoted"), [(True, True), (False, False)])
+def test_where_the_model_has_no_words_only_a_page_that_may_quote_does(
+    make, engine, told, version, no_hurry, may_quote, is_quoted
+):
+    engine.replies = [["I went to the shop with my brother and "] * 4]
+    visitor = Guest(make(may_quote=may_quote)[1])
+    visitor.come()
+    assert (told[0].text in words(visitor.say())) is is_quoted
+
+
 def test_a_visitors_words_go_to_no_translator(guest, engine, version):
     guest.say()
     assert Conversation.objects.get().translation == "off"
