@@ -1,7 +1,6 @@
 """How large a training is, how long it takes and what it costs: told before it begins, and while it runs."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from statistics import median
@@ -12,12 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from engine.base_models import DEFAULT_MODEL
-from questionnaires.dataset import Item
 from training.choices import Choice
 from training.local_models import gigabytes, last_trial, local_model
 from training.models import PersonaModel
 from training.providers.presets import Preset
-from training.row_files import RowFiles, row_files
+from training.row_files import RowFiles
 from training.token_counts import count_tokens
 
 TOKENS_PER_SECOND = 450.0  # SmolLM2-135M with LoRA on two cores with AMX
@@ -88,13 +86,8 @@ class Plan:
         return kept
 
 
-def plan(*, items: Sequence[Item], persona_name: str, choice: Choice) -> Plan:
-    """What the choice comes to."""
-    files = row_files(items, name=persona_name, format=choice.format, recipe=choice.recipe, seed=choice.seed)
-    return plan_of_files(files, choice)
-
-
 def plan_of_files(files: RowFiles, choice: Choice) -> Plan:
+    """What the choice comes to with these files."""
     counted = count_tokens(files, choice)
     tokens = counted.tokens * choice.epochs
     common: dict[str, Any] = {

@@ -95,7 +95,10 @@ def _of_this_machine() -> dict[str, Any]:
 def _rows_of_answers(run: TrainingRun) -> RowFiles:
     items = dataset_build(persona=run.persona)
     run.items, run.spoken_name = len(items), run.persona.name
-    return row_files(items, name=run.spoken_name, format=run.format, recipe=run.recipe, seed=run.seed)
+    is_local = run.connection_id is None
+    return row_files(
+        items, name=run.spoken_name, format=run.format, recipe=run.recipe, seed=run.seed, is_local=is_local
+    )
 
 
 def _rows_of_file(run: TrainingRun) -> RowFiles:

@@ -34,8 +34,11 @@ def sha256_of(train: bytes, validation: bytes) -> str:
     return hashlib.sha256(train + b"\0" + validation + b"\0").hexdigest()
 
 
-def row_files(items: Sequence[Item], *, name: str, format: str, recipe: str, seed: int) -> RowFiles:
-    """The files of a training of these answers: the same bytes for the same arguments. `name` is the persona's."""
-    rows = build(items, renderer=renderer(format), name=name, recipe=cast(Recipe, recipe), seed=seed)
+def row_files(items: Sequence[Item], *, name: str, format: str, recipe: str, seed: int, is_local: bool) -> RowFiles:
+    """The files of a training of these answers: the same bytes for the same arguments. `name` is the persona's.
+
+    Only a training here fills up a small set: a provider's models need it less, and are paid by the row.
+    """
+    rows = build(items, renderer=renderer(format), name=name, recipe=cast(Recipe, recipe), seed=seed, fill=is_local)
     train, validation = b"".join(encode(rows.training)), b"".join(encode(rows.validation))
     return RowFiles(train, validation, rows.training, rows.validation, rows.samples)

@@ -95,7 +95,7 @@ def _check_remote(run: TrainingRun, connection: Connection, items: list[Item]) -
     if run.format not in preset.formats:
         wrong = {"provider": preset.title, "format": run.format, "known": ", ".join(preset.formats)}
         raise Refused(_("%(provider)s does not take the format “%(format)s”. Choose: %(known)s.") % wrong)
-    files = row_files(items, name=run.spoken_name, format=run.format, recipe=run.recipe, seed=run.seed)
+    files = row_files(items, name=run.spoken_name, format=run.format, recipe=run.recipe, seed=run.seed, is_local=False)
     if len(files.training_rows) < preset.least_examples:
         needed = {"least": preset.least_examples, "count": len(files.training_rows)}
         raise Refused(_("The provider wants at least %(least)d examples; there are %(count)d.") % needed)

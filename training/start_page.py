@@ -114,7 +114,10 @@ def _shutdown(preset: Preset, model: str) -> list[str]:
 
 def files_of(persona: Persona, choice: Choice, items: Sequence[Item]) -> RowFiles:
     """The files of a training as chosen, from these answers."""
-    return row_files(items, name=persona.name, format=choice.format, recipe=choice.recipe, seed=choice.seed)
+    is_local = choice.connection is None
+    return row_files(
+        items, name=persona.name, format=choice.format, recipe=choice.recipe, seed=choice.seed, is_local=is_local
+    )
 
 
 def run_order(*, persona: Persona, choice: Choice, shown: str) -> tuple[TrainingRun, bool]:

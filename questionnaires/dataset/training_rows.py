@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Literal, TypedDict
 
 from questionnaires.dataset.items import Item, Note, Row
@@ -20,6 +21,10 @@ Recipe = Literal["quick", "thorough"]
 
 SHARE_WITHOUT_NOTE = 0.3  # measured: below it the voice is lost when nothing fits, above it facts get fewer
 SAMPLES = 4
+ENOUGH_ROWS = 140
+"""Of a quick training. A small model that learned fewer (18 steps) does not say its whole note: docs/grounding.md."""
+ROUNDS = 3
+"""An answer is learned so many times at most, to come to them."""
 
 
 class Sample(TypedDict):
@@ -43,19 +48,24 @@ class _Example:
     question: str
 
 
-def build(items: Sequence[Item], *, renderer: Renderer, name: str, recipe: Recipe, seed: int) -> TrainingRows:
+def build(
+    items: Sequence[Item], *, renderer: Renderer, name: str, recipe: Recipe, seed: int, fill: bool = False
+) -> TrainingRows:
     """The rows of one job: the same for the same arguments.
 
-    "quick" asks each answer once, by one of its wordings in turn; "thorough" once by every wording. About 70 % of the
-    training rows carry the answer as a note. A held-out item is asked twice, with its note, as chat asks, and without,
-    which alone shows how well the voice was learned: a copied note surprises no model. `name` is the persona's.
+    "quick" asks each answer once, by one of its wordings in turn; "thorough" once by every wording. About 70 % of
+    these rows carry the answer as a note. `fill`: where "quick" gives fewer than ENOUGH_ROWS, answers are asked again
+    by their next wordings, with their note: to say a note is learned from any of them, while a row without one that is
+    learned twice makes loops. A held-out item is asked twice, with its note, as chat asks, and without, which alone
+    shows how well the voice was learned: a copied note surprises no model. `name` is the persona's.
     """
     parts = split_items(items)
     examples = _shuffled(_asked(parts.training, recipe, seed), seed)
     bare = round(len(examples) * SHARE_WITHOUT_NOTE)
     held_out = _shuffled(_asked(parts.validation, "quick", seed), seed)
+    further = _again(parts.training, ENOUGH_ROWS - len(examples), seed) if fill and recipe == "quick" else []
     return TrainingRows(
-        training=_rows(examples, bare, renderer, name),
+        training=[*_rows(examples, bare, renderer, name), *(_row(example, renderer, name) for example in further)],
         validation=[_row(example, renderer, name, with_note=noted) for example in held_out for noted in (True, False)],
         samples=[_sample(example, renderer, name) for example in held_out[:SAMPLES]],
     )
@@ -66,6 +76,12 @@ def _asked(items: Sequence[Item], recipe: Recipe, seed: int) -> list[_Example]:
         return [_Example(item, question) for item in items for question in item.ways_to_ask]
     turns = enumerate(items, start=seed)
     return [_Example(item, item.ways_to_ask[turn % len(item.ways_to_ask)]) for turn, item in turns]
+
+
+def _again(items: Sequence[Item], count: int, seed: int) -> list[_Example]:
+    """`count` more examples, if ROUNDS allow, each round by other wordings."""
+    rounds = (_shuffled(_asked(items, "quick", seed + turn), seed + turn) for turn in range(1, ROUNDS))
+    return list(islice(chain.from_iterable(rounds), max(0, count)))
 
 
 def _shuffled(examples: Sequence[_Example], seed: int) -> list[_Example]:

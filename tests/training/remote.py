@@ -17,7 +17,8 @@ def connect_to(standin, owner, preset="openai", **fields):
 
 
 def consent_to(connection, persona, recipe="quick", format="chat", seed=0):
-    files = row_files(dataset_build(persona=persona), name=persona.name, format=format, recipe=recipe, seed=seed)
+    items = dataset_build(persona=persona)
+    files = row_files(items, name=persona.name, format=format, recipe=recipe, seed=seed, is_local=False)
     return {"to": host_of(connection), "at": "2026-11-23T05:00:00+00:00", "sha256": files.sha256}
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from questionnaires.dataset import RENDERERS, Item, Renderer, TrainingRows, build, renderer, split_items
-from questionnaires.dataset.training_rows import Recipe
+from questionnaires.dataset.training_rows import ENOUGH_ROWS, ROUNDS, Recipe
 
 MARKER, CHAT = renderer("marker"), renderer("chat")
 WORDS = ("piano", "river", "bread", "winter", "sister", "bicycle", "school", "money", "garden", "music")
@@ -85,6 +85,29 @@ def test_samples_are_validation_prompts_without_their_answer(rendering: Renderer
 def test_the_same_arguments_give_the_same_rows_and_another_seed_other_wordings() -> None:
     assert rows() == rows()
     assert sorted(map(str, rows().training)) != sorted(map(str, rows(seed=2).training))
+
+
+def test_few_answers_are_asked_again_with_their_note_and_by_other_wordings() -> None:
+    usual, filled = (
+        build(ITEMS, renderer=CHAT, name="Nora", recipe="quick", seed=1, fill=fill).training for fill in (False, True)
+    )
+    further = filled[len(usual) :]
+    assert filled[: len(usual)] == usual
+    assert len(filled) == min(ENOUGH_ROWS, ROUNDS * len(usual))
+    assert all(has_note(row) for row in further)
+    times = Counter(CHAT.parse(row)[1] for row in filled)
+    assert max(times.values()) <= ROUNDS
+    asked = Counter(CHAT.parse(row)[0] for row in filled)
+    assert asked.most_common(1)[0][1] < ROUNDS  # they have two wordings at least
+
+
+def test_enough_answers_and_a_thorough_training_are_left_as_they_are() -> None:
+    many = [*ITEMS, *(replace(item, question=f"{item.question} {turn}") for turn in range(4) for item in ITEMS)]
+    for items, recipe in ((many, "quick"), (ITEMS, "thorough")):
+        usual, filled = (
+            build(items, renderer=CHAT, name="Nora", recipe=recipe, seed=1, fill=fill) for fill in (False, True)
+        )
+        assert usual == filled
 
 
 def test_an_item_without_wordings_repeats_its_question() -> None:
