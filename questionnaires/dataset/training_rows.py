@@ -23,7 +23,7 @@ SHARE_WITHOUT_NOTE = 0.3  # measured: below it the voice is lost when nothing fi
 SAMPLES = 4
 ENOUGH_ROWS = 140
 """Of a quick training. A small model that learned fewer (18 steps) does not say its whole note: docs/grounding.md."""
-ROUNDS = 3
+ROUNDS = 7
 """An answer is learned so many times at most, to come to them."""
 
 

@@ -88,7 +88,7 @@ def test_the_start_panel_says_rows_tokens_time_and_that_nothing_leaves(author, v
     page = visitor.get(reverse("train", args=(author.pk,))).content.decode()
     assert "Train with 12 answers" in page
     assert re.search(r"Time</dt><dd>\d+ to \d+ s, roughly", page)
-    assert re.search(r"Learned from</dt><dd>33 rows", page)
+    assert re.search(r"Learned from</dt><dd>77 rows", page)
     assert re.search(r"\(validation\)</dt><dd>2 rows", page)
     assert re.search(r"\(tokens\)</dt><dd>about [\d,]+, an estimate", page)
     assert re.search(r"Leaves this computer</dt><dd>nothing", page)
